@@ -337,6 +337,16 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.SET_LEAST_CHANCE,
         lambda service, by: service.policies.set_least_chance(9.0, NOON, by=by),
     ),
+    "places.add": (
+        Action.ADD_PLACE,
+        lambda service, by: service.places.add("x", "", NOON, by=by),
+    ),
+    "places.all": (Action.LIST_PLACES, lambda service, by: service.places.all(NOON, by=by)),
+    "places.retire": (
+        Action.RETIRE_PLACE,
+        lambda service, by: service.places.retire("NONE", NOON, by=by),
+    ),
+    "stays.of": (Action.LIST_CONTACTS, lambda service, by: service.stays.of(CASE, by=by)),
     "orders.add": (
         Action.ADD_ORDER,
         lambda service, by: service.orders.add(
@@ -408,7 +418,8 @@ TAKE_A_NAME = {"audit.record", "audit.rehearse", "audit.reason_given"}
 
 NO_CALLER = {
     # phones and strangers show a credential, a token or a password instead
-    *("access.phone", "access.operator", "issuance.register", "issuance.withdraw"),
+    *("access.phone", "access.speaker", "places.batch"),
+    *("access.operator", "issuance.register", "issuance.withdraw"),
     *("issuance.batch", "intake.redeem_pin", "intake.pretend_redeem", "intake.check_token"),
     *("intake.check_sender", "intake.take_upload", "pins.redeem", "pins.pretend", "pins.pause_s"),
     *("access.SignIn.enter", "access.SignIn.secret_of", "access.SignIn.enrol"),
@@ -436,6 +447,7 @@ NO_CALLER = {
     *("record_sending.pack", "record_sending.to_send", "record_sending.greeting"),
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
+    *("places.kept", "places.found", "places.heard_digests", "stays.stays_of"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""
@@ -531,6 +543,9 @@ ARGUMENTS = {
     "case contacts": ["CASE"],
     "case import": ["cases.csv"],
     "case onward": ["CASE"],
+    "case stays": ["CASE"],
+    "place add": ["Canteen 3"],
+    "place retire": ["NONE"],
     "case open": ["USER"],
     "case pin": ["CASE"],
     "case reveal": ["CASE", "person", "--reason", "a test"],

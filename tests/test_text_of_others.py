@@ -165,6 +165,7 @@ COMMANDS: dict[str, Words] = {
         f"{{place}}/heading.csv {D}", f"{{place}}/cells.csv {D}", f"{{place}}/cells.csv {D} --json"
     ),
     "authority case list": each(D, f"{D} --json"),
+    "authority case stays": each(f"{{case}} {D}", f"{{case}} {D} --json", f"{{evil}} {D}"),
     "authority case onward": each(f"{{case}} {D}", f"{{evil}} {D}"),
     "authority case open": each(f"{{evil}} {D}", f"{{user}} {D} --date {{evil}}"),
     "authority case pin": each(f"{{evil}} {D}"),
@@ -190,6 +191,9 @@ COMMANDS: dict[str, Words] = {
     "authority partner list": each(D, f"{D} --json"),
     "authority partner remove": each(f"{{evil}} {D}"),
     "authority partner update": each(f"{{evil}} {{table}} {D}"),
+    "authority place add": each(f"{{evil}} --site {{evil}} {D}", f"x --out {{evil}} {D} --json"),
+    "authority place list": each(D, f"{D} --json"),
+    "authority place retire": each(f"{{evil}} {D}"),
     "authority charge code": each(f"{D} --lang {{evil}}", f"{D} --lang ta", f"{D} --json"),
     "authority charge end": each(f"{{evil}} --reason {{evil}} {D}", f"NONE --reason x {D}"),
     "authority demo-data": each("{table}"),

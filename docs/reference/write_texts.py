@@ -28,6 +28,7 @@ from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.authority.oversight.restoring import Carried
 from tracetogether.authority.oversight.retention import Purged
+from tracetogether.authority.places.place import PlaceState
 from tracetogether.authority.status.appeal import AppealState
 from tracetogether.authority.status.order import OrderKind
 from tracetogether.authority.status.restriction import (
@@ -49,6 +50,7 @@ msgstr ""
 """
 OWN_KEYS = {
     "case-state": [state.value for state in CaseState],
+    "place-state": [state.value for state in PlaceState],
     "contact-state": [state.value for state in ContactState],
     "priority": [priority.word for priority in Priority],
     "priority-reason": [
@@ -76,11 +78,12 @@ OWN_KEYS = {
 CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable")
 """Codes on the pages that no ``raise`` in ``RAISED_IN`` names."""
 RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "authority/desk",
-             "authority/intake", "authority/status", "authority/tracing",
+             "authority/intake", "authority/places", "authority/status", "authority/tracing",
              "adapters/operator_pages")  # fmt: skip
 NEVER_SHOWN = {
     *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
     *("operator-name-taken", "disable-not-allowed", "credential-needed", "withdrawn-already"),
+    "credential-of-place",
     *("operator-token-needed", "pin-refused", "pin-form", "token-of-other-phone", "log-received"),
     *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),
     *("audit-head-differs", "audit-log-truncated"),

@@ -116,6 +116,7 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             served.operator("tracer", Role.TRACER)
             now = served.clock.now
             order = world.order()
+            world.authority.places.add("Canteen 3", "", NOON, by=CONSOLE)
             world.set(order, now=now)  # waits for its confirmation
             withheld = world.restricted(order, now=now)
             world.authority.appeals.open(withheld.user_id, now)

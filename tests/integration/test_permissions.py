@@ -61,6 +61,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/charges/{charge_id}/end": {"reason": "x"},
     "POST /v1/cases/{case_id}/reveal": {"pseudonym": "x", "reason": "y"},
     "POST /v1/operators": {"name": "operator", "roles": ["admin"]},
+    "POST /v1/places": {"name": "x"},
     "POST /v1/cases/{case_id}/assign": {"operator": ""},
     "POST /v1/cases/{case_id}/state": {"state": "closed"},
     "POST /v1/cases/{case_id}/merge": {"into": "y"},
@@ -180,7 +181,7 @@ class Everybody:
     @property
     def nothing(self) -> dict[str, str]:
         """Ids that nothing has: what is allowed changes nothing, and is answered 404."""
-        kinds = ("case", "contact", "order", "restriction", "appeal", "charge")
+        kinds = ("case", "contact", "order", "restriction", "appeal", "charge", "place")
         return {"name": "nobody"} | {f"{kind}_id": "NONE" for kind in kinds}
 
 

@@ -33,6 +33,8 @@ from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.partners.recognition import Partners
+from tracetogether.authority.places.registry import Places
+from tracetogether.authority.places.stays import CaseStays
 from tracetogether.authority.status.appealing import Appeals
 from tracetogether.authority.status.attempts import Attempting
 from tracetogether.authority.status.charges import Charges
@@ -92,6 +94,8 @@ class Authority:
     partners: Partners
     record_sending: RecordSending
     record_taking: RecordTaking
+    places: Places
+    stays: CaseStays
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -291,6 +295,8 @@ class Authority:
                 days=days,
                 entropy=entropy,
             ),
+            places=Places(store=store, issuance=issuance, audit=audit, entropy=entropy),
+            stays=CaseStays(logs=logs, store=store),
             limits=limits,
             tallies=tallies,
             audit=audit,

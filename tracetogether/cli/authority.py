@@ -40,6 +40,7 @@ from tracetogether.cli.authority_options import (
 from tracetogether.cli.authority_partner import partner
 from tracetogether.cli.authority_pass import authority_pass
 from tracetogether.cli.authority_phones import phones
+from tracetogether.cli.authority_place import place
 from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
@@ -84,6 +85,7 @@ for _command in (
     appeal,
     partner,
     open_data,
+    place,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)

@@ -203,6 +203,37 @@ def _shown(traced: TracedCase) -> Iterator[Table | str]:
 
 @case.command()
 @click.argument("case_id")
+@folder_option
+@as_json
+def stays(case_id: str, folder: Path, *, as_json: bool) -> None:
+    """List at which places the phone of CASE_ID was, in the 14 days before the case's date."""
+    with opened_folder(folder) as service:
+        found = service.stays.of(service.casework.case(case_id, by=CONSOLE), by=CONSOLE)
+        service.audit.record("stays.listed", time.time(), by=CONSOLE.name, subject=case_id)
+        days = service.days
+    shown = table(
+        found,
+        ("place", lambda stay: stay.place.name),
+        ("site", lambda stay: stay.place.site),
+        (f"from ({days.name})", lambda stay: days.text(stay.begin)),
+        ("to", lambda stay: days.text(stay.end)),
+        (right("records"), lambda stay: f"{stay.readings:,}"),
+        ("fault", lambda stay: stay.fault),
+        title=f"Places of case {case_id}",
+    )
+
+    from tracetogether.shapes.places import StayLine  # noqa: PLC0415 - pydantic is optional
+
+    answer(
+        lambda: [StayLine.of(stay).model_dump(mode="json", by_alias=True) for stay in found],
+        shown,
+        counted(len(found), "stays"),
+        as_json=as_json,
+    )
+
+
+@case.command()
+@click.argument("case_id")
 @click.argument("person")
 @click.option(
     "--reason", required=True, help="Reason, kept in the audit log. Don't put names in it."

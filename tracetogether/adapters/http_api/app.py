@@ -87,6 +87,7 @@ def create_app(
     )
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))
+    app.include_router(_for_speakers(authority, clock))
     app.include_router(charges_for_phones(authority, clock))
     app.include_router(lists_for_gates(authority, clock))
     app.include_router(open_files(authority, clock))
@@ -169,17 +170,6 @@ def _for_phones(
         authority.issuance.withdraw(request.state.caller, clock())
         return Done(done=True)
 
-    @router.post("/tempids", response_model=shapes.Batch)
-    def fetch_batch(request: Request) -> Response:
-        """Issue a batch of TempIDs: 100 of 15 minutes each, the first already valid.
-
-        Another request within the same quarter of an hour returns the same batch.
-        """
-        now = clock()
-        authority.limits.take(BATCHES, request.state.caller, now)
-        batch = authority.issuance.batch(request.state.caller, now)
-        return Response(msgspec.json.encode(batch.to_json()), media_type="application/json")
-
     def exchange(
         user_id: str, asked: shapes.PinAndDigest, now: float, address: str, *, chaff: bool
     ) -> str:
@@ -215,6 +205,25 @@ def _for_phones(
         return shapes.UploadTokenIssued(
             upload_token=token, expires_at=now + UPLOAD_TOKEN_LIFETIME_S
         )
+
+    return router
+
+
+def _for_speakers(authority: Authority, clock: Callable[[], float]) -> APIRouter:
+    router = guarded("registration credential", "phones", authority.access.speaker)
+
+    @router.post("/tempids", response_model=shapes.Batch)
+    def fetch_batch(request: Request) -> Response:
+        """Issue a batch of TempIDs: 100 of 15 minutes each, the first already valid.
+
+        Another request within the same quarter of an hour returns the same batch. The device of a
+        place fetches its TempIDs here too.
+        """
+        now, speaker = clock(), request.state.caller
+        authority.limits.take(BATCHES, speaker.user_id, now)
+        issued_by = authority.places if speaker.is_place else authority.issuance
+        batch = issued_by.batch(speaker.user_id, now)
+        return Response(msgspec.json.encode(batch.to_json()), media_type="application/json")
 
     return router
 

@@ -17,6 +17,7 @@ from tracetogether.adapters.operator_pages import (
     oversight,
     overview,
     people,
+    places,
     policy,
     restrictions,
     signing,
@@ -39,6 +40,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *restrictions.PAGES,
     *appeals.PAGES,
     *orders.PAGES,
+    *places.PAGES,
     *charges.PAGES,
     *oversight.PAGES,
 )

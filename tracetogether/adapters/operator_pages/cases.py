@@ -127,6 +127,7 @@ def show_case(request: PageRequest) -> Response:
             for note in authority.desk.notes_on(case.case_id, by=request.caller)
             if not note.contact_id
         ],
+        stays=authority.stays.of(case, by=request.caller),
         rejected=sum(traced.rejected.values()),
         foreign=traced.rejected.get(Rejection.FOREIGN, 0),
     )

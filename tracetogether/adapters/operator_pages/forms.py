@@ -28,6 +28,7 @@ FIELDS: Final = frozenset(
         *("ground", "reference", "evidence", "begins", "until"),
         *("kind", "legal_basis", "place", "window_from", "window_to", "ends", "most_people"),
         *("number", "spoken"),
+        *("place_name", "site"),
     }
 )
 """The fields that people fill in."""

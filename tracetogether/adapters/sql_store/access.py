@@ -13,6 +13,7 @@ from tracetogether.adapters.sql_store.tables import (
     COUNTS,
     OPERATORS,
     PASSWORDS,
+    PLACES,
     SESSIONS,
     SETTINGS,
     USERS,
@@ -75,6 +76,19 @@ class AccessTables(TableAccess):
     def registered(self, user_ids: Sequence[str]) -> set[str]:
         """Return those of ``user_ids`` that are users."""
         rows = self._all_in(sa.select(USERS.c.user_id), USERS.c.user_id, user_ids)
+        return {row["user_id"] for row in rows}
+
+    def place_of(self, credential_digest: bytes) -> str | None:
+        """Return the user id of the place with this credential; None if none has it any more."""
+        wanted = sa.select(PLACES.c.user_id).where(
+            PLACES.c.credential_digest == credential_digest, PLACES.c.retired_at_s.is_(None)
+        )
+        found = self._first(wanted)
+        return None if found is None else found["user_id"]
+
+    def places_among(self, user_ids: Sequence[str]) -> set[str]:
+        """Return those of ``user_ids`` that are places: a place is no user, and a user no place."""
+        rows = self._all_in(sa.select(PLACES.c.user_id), PLACES.c.user_id, user_ids)
         return {row["user_id"] for row in rows}
 
     def remove_user(self, user_id: str) -> bool:

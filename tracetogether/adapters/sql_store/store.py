@@ -17,6 +17,7 @@ from tracetogether.adapters.sql_store.intake import IntakeTables
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
 from tracetogether.adapters.sql_store.open_data import OpenDataTables
 from tracetogether.adapters.sql_store.oversight import OversightTables
+from tracetogether.adapters.sql_store.places import PlaceTables
 from tracetogether.adapters.sql_store.presence import PresenceTables
 from tracetogether.adapters.sql_store.status import StatusTables
 from tracetogether.adapters.sql_store.tables import SETTINGS
@@ -42,6 +43,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self.desk = DeskTables(database, transactions)
         self.status = StatusTables(database, transactions)
         self.charges = ChargeTables(database, transactions)
+        self.places = PlaceTables(database, transactions)
         self.declarations = DeclarationTables(database, transactions)
         self.presence = PresenceTables(database, transactions)
         self.open_data = OpenDataTables(database, transactions)

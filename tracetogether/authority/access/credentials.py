@@ -1,6 +1,6 @@
 """Authentication: phones show a registration credential, operators a token."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.authority.access.operators import Operator, operator_digest
@@ -33,8 +33,21 @@ def withdrawal_digest(user_id: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who fetches TempIDs: a phone, or the device of a place.
+
+    Attributes:
+        user_id: whom the TempIDs name.
+        is_place: a place may do nothing but fetch them.
+    """
+
+    user_id: str = field(repr=False)
+    is_place: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
-    """Authenticates phones and operators."""
+    """Authenticates phones, places and operators."""
 
     store: AccessStore
 
@@ -42,14 +55,30 @@ class Access:
         """Return the user id of the phone that shows ``credential``.
 
         Raises:
-            AccessDeniedError: it is missing or unknown.
+            AccessDeniedError: it is missing or unknown, or the credential of a place.
+        """
+        speaker = self.speaker(credential)
+        if speaker.is_place:
+            msg = "this is the credential of a place: it fetches TempIDs and does nothing else"
+            raise AccessDeniedError(msg, "credential-of-place")
+        return speaker.user_id
+
+    def speaker(self, credential: str | None) -> Speaker:
+        """Return the phone or the place that shows ``credential``.
+
+        Raises:
+            AccessDeniedError: it is missing or unknown, or its place has retired.
         """
         secret = _bounded(credential)
-        user_id = self.store.user_of(credential_digest(secret))
-        if user_id is None or not secret:
+        digest = credential_digest(secret)
+        person = self.store.user_of(digest) if secret else None
+        if person is not None:
+            return Speaker(person, is_place=False)
+        place = self.store.place_of(digest) if secret else None
+        if place is None:
             msg = "a registration credential is needed: register first"
             raise AccessDeniedError(msg, "credential-needed")
-        return user_id
+        return Speaker(place, is_place=True)
 
     def operator(self, token: str | None) -> Operator:
         """Return the operator who shows ``token``.

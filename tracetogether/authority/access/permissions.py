@@ -79,6 +79,9 @@ class Action(Enum):
     REPORT_TEST = "report a negative test, which lifts restrictions"
     LIST_APPEALS = "list appeals"
     DECIDE_APPEAL = "decide an appeal against what others set and confirmed"
+    LIST_PLACES = "list places, with when their devices fetched TempIDs last"
+    ADD_PLACE = "register a place, and get the credential for its device"
+    RETIRE_PLACE = "end the credential of a place"
     LIST_PARTNERS = "list the authorities whose passes are recognised"
     CHANGE_PARTNERS = "add or remove a partner, or take its newer list"
     CONFIRM_PARTNER = "confirm a partner that another person added"
@@ -142,6 +145,9 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.REPORT_TEST: _roles(Role.ISSUER, Role.TRACER),
         Action.LIST_APPEALS: _roles(Role.REVIEWER),
         Action.DECIDE_APPEAL: _roles(Role.REVIEWER),
+        Action.LIST_PLACES: _roles(Role.TRACER, Role.SUPERVISOR, Role.AUDITOR),
+        Action.ADD_PLACE: _roles(Role.SUPERVISOR),
+        Action.RETIRE_PLACE: _roles(Role.SUPERVISOR),
         Action.LIST_PARTNERS: _roles(Role.KEYHOLDER, Role.SUPERVISOR, Role.AUDITOR),
         Action.CHANGE_PARTNERS: _roles(Role.KEYHOLDER),
         Action.CONFIRM_PARTNER: _roles(Role.KEYHOLDER, Role.SUPERVISOR),

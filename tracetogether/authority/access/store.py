@@ -50,6 +50,14 @@ class AccessStore(Protocol):
         """Return those of ``user_ids`` that are users."""
         ...
 
+    def place_of(self, credential_digest: bytes) -> str | None:
+        """Return the user id of the place with this credential; None if none has it any more."""
+        ...
+
+    def places_among(self, user_ids: Sequence[str]) -> set[str]:
+        """Return those of ``user_ids`` that are places: a place is no user, and a user no place."""
+        ...
+
     def remove_user(self, user_id: str) -> bool:
         """Delete a user and all rows that refer to it; return False if there is none."""
         ...

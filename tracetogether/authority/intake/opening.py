@@ -41,22 +41,29 @@ class OpenedRecords:
     Attributes:
         person: (n,) user id of the person heard; unknown where the TempID did not open.
         codes: (n,) ACCEPTED, or an index into REJECTIONS: the first reason that applies.
+        of_place: (n,) which TempIDs belong to a place, and so to nobody.
         decryptions: how many decryptions were tried.
     """
 
     person: Labels
     codes: Codes
+    of_place: Bools
     decryptions: int
 
     @property
     def accepted(self) -> Bools:
-        """(n,) which records are accepted."""
-        return np.equal(self.codes, ACCEPTED)
+        """(n,) which records of people are accepted."""
+        return np.equal(self.codes, ACCEPTED) & ~self.of_place
+
+    @property
+    def at_places(self) -> Bools:
+        """(n,) which records of places are accepted."""
+        return np.equal(self.codes, ACCEPTED) & self.of_place
 
     @property
     def rejected(self) -> Counter[Rejection]:
         """How many records were rejected, by reason."""
-        return Counter(REJECTIONS[code] for code in self.codes[~self.accepted].tolist())
+        return Counter(REJECTIONS[code] for code in self.codes[self.codes != ACCEPTED].tolist())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +73,16 @@ class OpenedLog:
     Attributes:
         sightings: the believed records; ``peer`` is the user id of the person heard, the models
             are those that measured (``observer_model``) and sent (``peer_model``).
+        at_places: the believed records of places; ``peer`` is the user id of the place heard.
         rejected: how many records were not believed, by the first reason that applies.
         decryptions: how many decryptions were tried.
-        heard: the TempIDs of the believed records, each once, and when it was
+        heard: the TempIDs of people in the believed records, each once, and when it was
             heard last (epoch seconds).
         foreign: partner's code -> which records (rows of the file's well-formed ones) are its.
     """
 
     sightings: Sightings
+    at_places: Sightings
     rejected: Mapping[Rejection, int]
     decryptions: int
     heard: Mapping[str, float]
@@ -82,7 +91,12 @@ class OpenedLog:
     @property
     def records(self) -> int:
         """How many records the upload holds."""
-        return len(self.sightings) + sum(self.rejected.values())
+        return self.believed + sum(self.rejected.values())
+
+    @property
+    def believed(self) -> int:
+        """How many records are believed, those of places included."""
+        return len(self.sightings) + len(self.at_places)
 
 
 def open_log(
@@ -95,6 +109,7 @@ def open_log(
     registered: Callable[[Sequence[str]], set[str]] | None = None,
     partners: Container[str] = (),
     several_phones: bool = False,
+    places: Callable[[Sequence[str]], set[str]] | None = None,
 ) -> OpenedLog:
     """Open all TempIDs of one uploaded log; see ``open_logs`` for the reasons of rejections.
 
@@ -107,6 +122,7 @@ def open_log(
         registered: returns which of some user ids are users; None if all are.
         partners: codes of the authorities that records are handed over to.
         several_phones: the records are of several phones, with rounded times, as a partner's.
+        places: returns which of some user ids are places; None if none are.
     """
     opened = open_logs(
         Labels.encode(records.token),
@@ -120,6 +136,7 @@ def open_log(
         registered=registered,
         partners=partners,
         several_phones=several_phones,
+        places=places,
     )
     rejected = opened.rejected
     if records.malformed:
@@ -130,6 +147,7 @@ def open_log(
     )
     return OpenedLog(
         sightings=records.sightings(peer=opened.person, rows=opened.accepted, by_radio=True),
+        at_places=records.sightings(peer=opened.person, rows=opened.at_places, by_radio=True),
         heard=dict(heard),
         rejected=dict(rejected),
         decryptions=opened.decryptions,
@@ -150,6 +168,7 @@ def open_logs(
     registered: Callable[[Sequence[str]], set[str]] | None = None,
     partners: Container[str] = (),
     several_phones: bool = False,
+    places: Callable[[Sequence[str]], set[str]] | None = None,
 ) -> OpenedRecords:
     """Open the TempIDs of n records of any number of logs, each at its record's time.
 
@@ -174,6 +193,7 @@ def open_logs(
         partners: codes of the authorities that records are handed over to.
         several_phones: a log is of several phones, with rounded times: how many records there are
             in a second says nothing.
+        places: returns which of some user ids are places; None if none are.
     """
     opened = _open_each_token_once(token, time, issuer)
     codes = opened.rejection.copy()
@@ -181,6 +201,7 @@ def open_logs(
     handed = np.array([name.strip() in partners for name in organisation.names] + [False])
     codes[foreign] = REJECTIONS.index(Rejection.FOREIGN_UNKNOWN)
     codes[foreign & handed[organisation.codes]] = REJECTIONS.index(Rejection.FOREIGN)
+    of_place = _among(opened.user, places)
     # Where several reasons apply, OpenTrace's own come first.
     for reason, applies in (
         (Rejection.SELF_TEMPID, _same(opened.user, uploader)),
@@ -190,13 +211,13 @@ def open_logs(
             (time < received_at - RETENTION.log_s) | (time > received_at + UPLOAD_CLOCK_AHEAD_S),
         ),
         (Rejection.QUARANTINED, _quarantined(opened.start, keys)),
-        (Rejection.WITHDRAWN, _withdrawn(opened.user, registered)),
+        (Rejection.WITHDRAWN, _withdrawn(opened.user, registered) & ~of_place),
     ):
         codes[(codes == ACCEPTED) & applies] = REJECTIONS.index(reason)
     believed = np.flatnonzero((codes == ACCEPTED) & (not several_phones))
     crowded = _too_many(time[believed], uploader.take(believed), opened.user.take(believed))
     codes[believed[crowded]] = REJECTIONS.index(Rejection.IMPLAUSIBLE)
-    return OpenedRecords(opened.user, codes, opened.decryptions)
+    return OpenedRecords(opened.user, codes, of_place, opened.decryptions)
 
 
 def _by_partner(organisation: Labels, codes: Codes) -> dict[str, Ints]:
@@ -251,11 +272,18 @@ def _quarantined(start: Ints, keys: KeyRing | None) -> Bools:
 
 
 def _withdrawn(user: Labels, registered: Callable[[Sequence[str]], set[str]] | None) -> Bools:
-    if registered is None or not user.names:
+    if registered is None:
         return np.zeros(len(user), dtype=bool)
-    there = registered(user.names)
-    gone = np.array([name not in there for name in user.names] + [False])
-    return gone[user.codes]  # code -1, which did not open, picks the last
+    return np.asarray((user.codes != UNKNOWN) & ~_among(user, registered), dtype=bool)
+
+
+def _among(user: Labels, chosen: Callable[[Sequence[str]], set[str]] | None) -> Bools:
+    """Return (n,) which rows' users are among those that ``chosen`` returns; None: no row."""
+    if chosen is None or not user.names:
+        return np.zeros(len(user), dtype=bool)
+    those = chosen(user.names)
+    among = np.array([name in those for name in user.names] + [False])
+    return among[user.codes]  # code -1, which did not open, picks the last
 
 
 def _too_many(times: Floats, owner: Labels, person: Labels) -> Bools:

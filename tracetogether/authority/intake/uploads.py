@@ -209,10 +209,9 @@ class Intake:
             keys=self.keys,
             registered=self.store.registered,
             partners=self.partners(now),
+            places=self.store.places_among,
         )
-        receipt = UploadReceipt(
-            opened.records, len(opened.sightings), opened.rejected, leave.case_id
-        )
+        receipt = UploadReceipt(opened.records, opened.believed, opened.rejected, leave.case_id)
         sealed = sealed_upload(
             packed or zlib.compress(body, 1),
             token_id=leave.token_id,

@@ -118,9 +118,10 @@ def carry_over(
 
     Users who withdrew stay deleted. Operators are as they are at present: a disabled operator
     stays so, old passwords stay dead, sessions end. PINs are void, used upload tokens stay used,
-    and requests that were counted stay counted. Orders, restrictions and appeals are as they are at
-    present; where ``present`` is None, the restrictions of the backup end, since nobody knows which
-    were lifted since. The audit log goes on where it has come to.
+    and requests that were counted stay counted. Retired places stay retired. Orders, restrictions
+    and appeals are as they are at present; where ``present`` is None, the restrictions of the
+    backup end, since nobody knows which were lifted since. The audit log goes on where it has come
+    to.
 
     Args:
         present: the database that is replaced; None if it is empty or can't be read.
@@ -150,6 +151,8 @@ def carry_over(
             restored.raise_counts(present.all_counts())
             for name, value in present.settings().items():
                 restored.put_setting(name, value)
+            for place in present.places.all():  # a retired one stays retired
+                restored.places.change(place)
         _carry_status(present, restored, now)
         said = asdict(carried) | broken_off
         Audit(restored).record("backup.restored", now, by=CONSOLE.name, **said)

@@ -72,6 +72,7 @@ class Purge:
         - Packages of warnings and lists of trips: 14 days after their hour, or date.
         - Restrictions, with their appeals, and orders: 21 days after their end; a restriction by an
           order stays as long as the order.
+        - Places: 25 days after they retired; when they fetched which TempIDs: after 25 days.
         - Cases: 25 days after they were opened or last given a PIN, later than all their uploads.
         - Batches to and from partners, and answers: 25 days. Cases of partners go with the number
           that stands for their people.
@@ -122,6 +123,7 @@ class Purge:
             desk.drop_merges(old)
             self.store.charges.drop_consents(now)
             self._drop_presence(old, now)
+            self.store.places.drop(now - self.retention.day_keys_days * SECONDS_PER_DAY)
             self.store.status.drop_orders(now - RESTRICTIONS.kept_s)
             self.store.status.drop_restrictions(now - RESTRICTIONS.kept_s)
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.handover.store import HandingStore
 from tracetogether.authority.open_data.store import OpenStore
+from tracetogether.authority.places.store import PlacingStore
 from tracetogether.authority.presence.store import WarningStore
 from tracetogether.authority.status.charge_store import ChargingStore
 from tracetogether.authority.status.facts import PassStore
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from tracetogether.authority.oversight.statistics import Counts
 
 
-class AuthorityStore(ChargingStore, PassStore, WarningStore, OpenStore, HandingStore, Protocol):
+class AuthorityStore(
+    ChargingStore, PassStore, WarningStore, OpenStore, HandingStore, PlacingStore, Protocol
+):
     """The whole store of an authority; ``SqlStore`` is one."""
 
     @property

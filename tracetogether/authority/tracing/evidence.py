@@ -39,7 +39,8 @@ class Evidence:
             two uploads counts once.
         others: records of other phones about the case's person; ``observer`` is the phone's user.
             Their records of other people about then are included: they show how well each hears.
-        uploads, unreadable_uploads, records, accepted, rejected: of the case's own uploads.
+        uploads, unreadable_uploads, records, accepted, rejected: of the case's own uploads; the
+            accepted include records of places.
     """
 
     own: Sightings
@@ -104,7 +105,7 @@ class Logs:
             uploads=len(self.store.upload_ids(case.case_id)),
             unreadable_uploads=unreadable,
             records=sum(log.records for log in opened),
-            accepted=len(believed) - int(gone.sum()),
+            accepted=sum(log.believed for log in opened) - int(gone.sum()),
             rejected=dict(rejected),
         )
 
@@ -134,6 +135,15 @@ class Logs:
         opened, _ = self._opened(case, believe_quarantined=False)
         return _once(Sightings.concat([log.sightings for log in opened]))
 
+    def at_places(self, case: Case) -> Sightings:
+        """Return what a case's phone heard of places in the traced span, each record once.
+
+        ``peer`` is the user id of the place. No contact list is made from these records.
+        """
+        opened, _ = self._opened(case, believe_quarantined=False)
+        heard = Sightings.concat([log.at_places for log in opened])
+        return _once(heard.take(_within(heard, case.traced_span(self.days))))
+
     def _opened(self, case: Case, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
         """Return a case's opened logs, and the number that can't be opened any more."""
         opened = []
@@ -154,6 +164,7 @@ class Logs:
                     registered=self.store.registered,
                     partners=self.handed(case.case_id),
                     several_phones=bool(case.origin),
+                    places=self.store.places_among,
                 )
             )
         return opened, unreadable
