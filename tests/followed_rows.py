@@ -8,6 +8,7 @@ from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
     Priority,
+    person_key,
     sealed_person,
 )
 from tracetogether.authority.oversight.store import AuthorityStore
@@ -31,6 +32,7 @@ def contact_row(
         day=DAY,
         person=person,
         tag=tag,
+        who=person_key(f"person-{number}", keys),
         state=state,
         priority=Priority(number % 3 + 1),
         reasons=("close_contact", "long"),

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.authority_world import NOON, World
+from tests.calling_acts import CALLING
 from tests.conftest import counted_entropy
 from tests.followed_rows import contact_row
 from tests.pages_world import CHEAP
@@ -46,6 +47,7 @@ CALLS: dict[str, tuple[Action, Act]] = {
     ),
     "audit.entries": (Action.READ_AUDIT, lambda service, by: service.audit.entries(by=by)),
     "audit.verify": (Action.READ_AUDIT, lambda service, by: service.audit.verify(by=by)),
+    **CALLING,
     "case_import.check": (
         Action.OPEN_CASE,
         lambda service, by: service.case_import.check(b"user_id\nx\n", NOON, by=by),
@@ -404,8 +406,12 @@ INSIDE = {
     "casework.may_see",
     "casework.opened",
     "casework.visible_ids",
+    "desk.all_shown",
     "desk.kept",
     "desk.shown",
+    "follow_up.called",
+    "follow_up.revealed",
+    "people.lines",
 }
 """Methods that other methods of the service call once they have checked the action: these take
 the caller to decide which cases the caller needs to know."""

@@ -10,7 +10,11 @@ from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.cases.case import Case, CaseState
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.merging import Merged
-from tracetogether.authority.desk.particulars import opened_particulars
+from tracetogether.authority.desk.particulars import (
+    NameAndPhone,
+    opened_particulars,
+    sealed_particulars,
+)
 from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import ConflictError, NotFoundError, StaleError
@@ -34,6 +38,14 @@ class Desk(World):
             followed for followed in page if self.authority.desk.user_of(followed.kept) == user_id
         ]
         return found.kept.contact_id
+
+    def say(self, contact_id: str, **fields: str) -> None:
+        """Store a name or number with one line only, as earlier releases did."""
+        kept = self.store.desk.contact(contact_id)
+        assert kept is not None
+        said = NameAndPhone().with_fields(kept.version + 1, **fields)
+        sealed = sealed_particulars(said, contact_id, kept.day, self.keys, os.urandom)
+        self.store.desk.put_contacts([replace(kept, particulars=sealed, version=kept.version + 1)])
 
     def everything(self) -> dict[str, object]:
         """Return all that a merge may change, as it is read; versions left out."""
@@ -66,8 +78,8 @@ def desk(store: AuthorityStore) -> Desk:
         authority.finder.refresh(case, NOON)
     desk.here = desk.row_of(desk.first, desk.shared)
     desk.there, desk.own = desk.row_of(desk.second, desk.shared), desk.row_of(desk.second, own)
-    work.describe(desk.here, "Ann", "", NOON, by=CONSOLE)
-    work.describe(desk.there, "Annie", "+65 1", NOON, by=CONSOLE)
+    desk.say(desk.here, name="Ann")
+    desk.say(desk.there, name="Annie", phone="+65 1")
     work.describe(desk.own, "Bob", "+65 2", NOON, by=CONSOLE)
     work.record(desk.there, DAY, Outcome.SYMPTOMS, NOON + 60, by=CONSOLE)
     work.note(desk.second.case_id, "on the case", NOON, by=CONSOLE)

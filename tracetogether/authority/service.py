@@ -12,11 +12,13 @@ from tracetogether.authority.access.operators import Staff
 from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.notes import Notes
+from tracetogether.authority.desk.calling import Calling
 from tracetogether.authority.desk.exports import Exports
 from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
+from tracetogether.authority.desk.people import CallList
 from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
@@ -67,6 +69,8 @@ class Authority:
     casework: Casework
     desk: Desk
     follow_up: FollowUp
+    people: CallList
+    calling: Calling
     finder: ContactFinder
     merging: Merging
     unmerging: Unmerging
@@ -178,6 +182,7 @@ class Authority:
             entropy=entropy,
             days=days,
         )
+        people = CallList(desk=desk, store=store)
         finder = ContactFinder(
             keys=keys,
             casework=casework,
@@ -216,6 +221,16 @@ class Authority:
             casework=casework,
             desk=desk,
             follow_up=follow_up,
+            people=people,
+            calling=Calling(
+                keys=keys,
+                people=people,
+                follow_up=follow_up,
+                notes=notes,
+                store=store,
+                audit=audit,
+                entropy=entropy,
+            ),
             finder=finder,
             merging=Merging(
                 desk=desk, casework=casework, store=store, audit=audit, entropy=entropy

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -43,7 +43,7 @@ from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.local_days import UTC_DAYS, LocalDays
 
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
-_CONTACT: Final = RowFormat(
+CONTACT: Final = RowFormat(
     FOLLOWED,
     KeptContact,
     read={
@@ -162,7 +162,7 @@ class DeskTables(TableAccess):
         names = [column.name for column in FOLLOWED.columns if not column.primary_key]
         changed = {name: insert.excluded[name] for name in names}
         upsert = insert.on_conflict_do_update(index_elements=["contact_id"], set_=changed)
-        rows = [{**_CONTACT.values(kept), "urgency": kept.urgency} for kept in contacts]
+        rows = [{**CONTACT.values(kept), "urgency": kept.urgency} for kept in contacts]
         with self._transactions.writing() as connection:
             connection.execute(upsert, rows)
 
@@ -172,7 +172,7 @@ class DeskTables(TableAccess):
         if self._transactions.within:
             wanted = wanted.with_for_update()
         row = self._first(wanted)
-        return None if row is None else _CONTACT.item(row)
+        return None if row is None else CONTACT.item(row)
 
     def contacts_page(self, query: ContactQuery) -> tuple[Sequence[KeptContact], int]:
         """Return a page in order of priority, and the number of contacts on all pages."""
@@ -195,15 +195,11 @@ class DeskTables(TableAccess):
             rows = self._all(page.offset(query.offset).limit(query.limit))
             whole = query.offset == 0 and query.limit == ALL_ROWS  # then they are counted already
             total = len(rows) if whole else connection.execute(count).scalar_one()
-        return [_CONTACT.item(row) for row in rows], total
+        return [CONTACT.item(row) for row in rows], total
 
     def contacts_of(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
         """Return all contacts of some cases, in order of priority."""
-        wanted = FOLLOWED.select()
-        if self._transactions.within:  # locked in one order, so that no two wait for each other
-            wanted = wanted.order_by(FOLLOWED.c.contact_id).with_for_update()
-        found = map(_CONTACT.item, self._all_in(wanted, FOLLOWED.c.case_id, case_ids))
-        return sorted(found, key=lambda kept: (kept.urgency, kept.contact_id))
+        return self._lines(FOLLOWED.c.case_id, case_ids)
 
     def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
         """Return contacts with ids above this one ("" for the first), each with its case's date."""
@@ -214,11 +210,23 @@ class DeskTables(TableAccess):
             .order_by(FOLLOWED.c.contact_id)
             .limit(limit)
         )
-        return [(_CONTACT.item(row), date_of_day(row["case_day"])) for row in self._all(wanted)]
+        return [(CONTACT.item(row), date_of_day(row["case_day"])) for row in self._all(wanted)]
 
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
         """Return all contacts that have one of ``tags``."""
-        return [_CONTACT.item(row) for row in self._all_in(FOLLOWED.select(), FOLLOWED.c.tag, tags)]
+        return [CONTACT.item(row) for row in self._all_in(FOLLOWED.select(), FOLLOWED.c.tag, tags)]
+
+    def lines_of(self, *people: bytes) -> Sequence[KeptContact]:
+        """Return all contacts of some people, the most urgent first."""
+        return self._lines(FOLLOWED.c.who, people)
+
+    def _lines(self, column: sa.Column[Any], values: Sequence[object]) -> Sequence[KeptContact]:
+        """Return contacts by the values of a column; inside a transaction they are locked."""
+        wanted = FOLLOWED.select()
+        if self._transactions.within:  # locked in one order, so that no two wait for each other
+            wanted = wanted.order_by(FOLLOWED.c.contact_id).with_for_update()
+        found = map(CONTACT.item, self._all_in(wanted, column, values))
+        return sorted(found, key=lambda kept: (kept.urgency, kept.contact_id))
 
     def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
         """Store the outcome of a day; it replaces an earlier one."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from tracetogether.adapters.sql_store.access import AccessTables, SignInTables
+from tracetogether.adapters.sql_store.calls import CallTables
 from tracetogether.adapters.sql_store.cases import CaseTables
 from tracetogether.adapters.sql_store.charges import ChargeTables
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
@@ -41,6 +42,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self._name = name
         self.sign_ins = SignInTables(database, transactions)
         self.desk = DeskTables(database, transactions)
+        self.calls = CallTables(database, transactions)
         self.status = StatusTables(database, transactions)
         self.charges = ChargeTables(database, transactions)
         self.places = PlaceTables(database, transactions)

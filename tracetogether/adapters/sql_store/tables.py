@@ -133,7 +133,7 @@ FOLLOWED: Final = sa.Table(
     _case(),
     _integer("day"),
     _bytes("person"),
-    _bytes("tag"),
+    *map(_bytes, ("tag", "who")),
     _text("state"),
     _integer("priority"),
     _text("reasons"),
@@ -154,6 +154,7 @@ FOLLOWED: Final = sa.Table(
     _text("merged_into"),
     _bytes("particulars"),
     _integer("version", server_default="1"),
+    _real("call_at_s", nullable=True),
     _real("urgency"),  # lists are sorted by it
     sa.Index(
         "followed_by_case",
@@ -161,6 +162,8 @@ FOLLOWED: Final = sa.Table(
         *("found_at_s", "traced_at_s", "followed_all"),
     ),
     sa.Index("followed_by_tag", "tag"),
+    sa.Index("followed_by_who", "who", "last_day"),
+    sa.Index("followed_by_call_at", "call_at_s"),
     sa.Index("followed_by_day", "day"),
     sa.Index("followed_by_found_at", "found_at_s", "case_id"),
     sa.Index("followed_by_traced_at", "traced_at_s", "case_id"),
@@ -180,6 +183,31 @@ OUTCOMES: Final = sa.Table(
     _text("outcome"),
     _text("by"),
     _real("at_s"),
+)
+RESERVATIONS: Final = sa.Table(
+    "reservations",
+    METADATA,
+    _bytes("who", primary_key=True),
+    _text("operator", index=True),
+    _real("until_s"),
+)
+SHIFTS: Final = sa.Table(
+    "shifts",
+    METADATA,
+    _text("operator", primary_key=True),
+    _text("reason"),
+    _real("begun_at_s"),
+    _real("until_s"),
+)
+DRAFTS: Final = sa.Table(
+    "drafts",
+    METADATA,
+    _text("operator", primary_key=True),
+    _bytes("who", primary_key=True),
+    _integer("day"),
+    _real("at_s"),
+    _bytes("sealed"),
+    sa.Index("drafts_by_day", "day"),
 )
 MERGES: Final = sa.Table(
     "merges",

@@ -13,6 +13,7 @@ from tracetogether.units import SECONDS_PER_HOUR, Entropy, utc_day
 
 _PERSON: Final = "followed-person"
 _TAG: Final = "followed-tag"
+_INDEX: Final = "followed-index"
 _TAG_BYTES: Final = 16
 _FROM_NOON_S: Final = 13 * SECONDS_PER_HOUR  # half of a day of 25 hours, and a little
 
@@ -25,6 +26,7 @@ class ContactState(Enum):
     REACHED = "reached"  # informed; the daily calls begin
     IN_FOLLOW_UP = "in_follow_up"  # called every day
     LOST = "lost"  # could not be reached for days in a row, or at all
+    ENDED = "ended"  # refused, in hospital, died, or moved: the last outcome says which
     COMPLETED = "completed"  # the last day of follow-up has passed
     BECAME_CASE = "became_case"
     MERGED = "merged"  # the same person as another contact
@@ -32,6 +34,8 @@ class ContactState(Enum):
 
 ACTIVE: Final = frozenset({ContactState.TO_TRACE, ContactState.REACHED, ContactState.IN_FOLLOW_UP})
 """Whom somebody is to call."""
+CALLED_TOGETHER: Final = ACTIVE | {ContactState.LOST, ContactState.ENDED}
+"""Lines that take the outcome of a call to the same person for another case."""
 TRACED_STATES: Final = frozenset(ContactState) - {ContactState.CASUAL, ContactState.MERGED}
 """What the indicators count: everybody who was to be traced, once."""
 
@@ -42,6 +46,24 @@ class Outcome(Enum):
     NO_SYMPTOMS = "no_symptoms"
     SYMPTOMS = "symptoms"
     NOT_REACHED = "not_reached"
+    WRONG_NUMBER = "wrong_number"  # somebody else answers there, or nobody has the number
+    CALL_BACK = "call_back"  # answered, and asked to be called at another time
+    REFUSED = "refused"  # answered, and wants no more calls
+    IN_HOSPITAL = "in_hospital"
+    DIED = "died"
+    MOVED = "moved"  # another authority follows the person up from now on
+
+
+REACHING: Final = frozenset(
+    {Outcome.NO_SYMPTOMS, Outcome.SYMPTOMS, Outcome.REFUSED, Outcome.IN_HOSPITAL}
+)
+"""Outcomes that say that the person was informed."""
+MISSING: Final = frozenset({Outcome.NOT_REACHED, Outcome.WRONG_NUMBER})
+"""Outcomes that count as a day on which nobody was reached."""
+ENDING: Final = frozenset({Outcome.REFUSED, Outcome.IN_HOSPITAL, Outcome.DIED, Outcome.MOVED})
+"""Outcomes after which nobody calls any more, unless a later outcome says otherwise."""
+TRY_AGAIN: Final = frozenset({Outcome.NOT_REACHED, Outcome.WRONG_NUMBER, Outcome.CALL_BACK})
+"""Outcomes after which the person may be called again on the same day."""
 
 
 class Priority(Enum):
@@ -85,7 +107,9 @@ class KeptContact:
         case_id: the case.
         day: UTC day whose key seals the person; the row is deleted with the uploads of that day.
         person: IV, then the user id, sealed.
-        tag: keyed digest of the user id; finds one person in several cases.
+        tag: digest of the user id, keyed with the day's key; finds one person in several cases.
+        who: digest of the user id, keyed with the authority's own key: the same in every case of
+            whatever day, so that the lines of one person can be listed as one.
         state, priority, reasons: see there.
         close_contact: whether the policy says so.
         days: on how many days they met.
@@ -108,6 +132,7 @@ class KeptContact:
         merged_into: id of the contact that is the same person, or "".
         particulars: IV, then name and telephone number as JSON, sealed; b"" if there are none.
         version: counts changes by people and of the state; a form sends the version that it shows.
+        call_at: when the next call was agreed on, epoch seconds; None for any time.
     """
 
     contact_id: str
@@ -115,6 +140,7 @@ class KeptContact:
     day: int
     person: bytes = field(repr=False)
     tag: bytes = field(repr=False)
+    who: bytes = field(repr=False)
     state: ContactState
     priority: Priority
     reasons: tuple[str, ...]
@@ -141,6 +167,7 @@ class KeptContact:
     merged_into: str = ""
     particulars: bytes = field(default=b"", repr=False)
     version: int = 1
+    call_at: float | None = None
 
     @property
     def urgency(self) -> float:
@@ -263,6 +290,15 @@ def _said(person: bytes, contact_id: str, day: int, keys: KeyRing) -> list[str]:
 def person_tag(user_id: str, day: int, keys: KeyRing) -> bytes:
     """Return the digest of a user id, keyed with a day's key."""
     return hmac_sha256(keys.day_key(_TAG, day), user_id.encode())[:_TAG_BYTES]
+
+
+def person_key(user_id: str, keys: KeyRing) -> bytes:
+    """Return the digest of a user id that is the same on every day.
+
+    Raises:
+        KeyRingError: the ring lacks the authority's own key.
+    """
+    return hmac_sha256(keys.own_key(_INDEX), user_id.encode())[:_TAG_BYTES]
 
 
 def person_tags(user_id: str, now: float, keys: KeyRing) -> list[bytes]:

@@ -107,6 +107,13 @@ class DeskStore(Protocol):
         """Return all contacts that have one of ``tags``."""
         ...
 
+    def lines_of(self, *people: bytes) -> Sequence[KeptContact]:
+        """Return all contacts of some people (``KeptContact.who``), the most urgent first.
+
+        Inside a transaction nobody else changes them until that ends.
+        """
+        ...
+
     def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
         """Store the outcome of a day; it replaces an earlier one."""
         ...

@@ -5,17 +5,28 @@ from dataclasses import replace
 from typing import Final
 
 from tracetogether.authority.cases.followed import (
+    ENDING,
+    MISSING,
+    REACHING,
+    TRY_AGAIN,
     ContactState,
     DayOutcome,
     KeptContact,
     Outcome,
     Priority,
 )
-from tracetogether.errors import ConflictError
+from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
+from tracetogether.units import utc_day
 
 _ENDED: Final = frozenset(
-    {ContactState.LOST, ContactState.COMPLETED, ContactState.BECAME_CASE, ContactState.MERGED}
+    {
+        ContactState.LOST,
+        ContactState.ENDED,
+        ContactState.COMPLETED,
+        ContactState.BECAME_CASE,
+        ContactState.MERGED,
+    }
 )
 
 
@@ -33,22 +44,58 @@ def check_open(kept: KeptContact) -> None:
         raise ConflictError(msg, "contact-became-case")
 
 
+def check_next_call(kept: KeptContact, outcome: Outcome, call_at: float | None, now: float) -> None:
+    """Return if the time of the next call fits the outcome of this one.
+
+    Raises:
+        InvalidRequestError: it is missing, past, or later than the follow-up.
+    """
+    if call_at is None:
+        if outcome is Outcome.CALL_BACK:
+            msg = "say when to call back: a day and a time"
+            raise InvalidRequestError(msg, "call-back-when")
+    elif call_at <= now:
+        msg = "the time of the next call is past: give a later one"
+        raise InvalidRequestError(msg, "next-call-past")
+    elif outcome in ENDING:
+        msg = "there is no next call after this outcome: leave its time out"
+        raise InvalidRequestError(msg, "no-next-call")
+    elif utc_day(call_at) > kept.until_day + 1:
+        msg = "the next call would be after the last day of the follow-up: give an earlier time"
+        raise InvalidRequestError(msg, "next-call-late")
+
+
 def after_calls(
     kept: KeptContact,
     outcomes: Sequence[DayOutcome],
     now: float,
     parameters: FollowUpParameters = FOLLOW_UP,
+    *,
+    again_on: int | None = None,
 ) -> KeptContact:
-    """Return a contact with the state that follows from ``outcomes``, in the order of days."""
-    reached = {call.day for call in outcomes if call.outcome is not Outcome.NOT_REACHED}
+    """Return a contact with the state that follows from ``outcomes``, in the order of days.
+
+    Args:
+        kept: the contact.
+        outcomes: of all its days so far, one or more.
+        now: epoch seconds.
+        parameters: of the follow-up.
+        again_on: day of the next call, if one was agreed on. A person who wasn't reached and is to
+            be called again on the same day stays due on that day, and has not missed it.
+    """
+    reached = {call.day for call in outcomes if call.outcome in REACHING}
+    last = outcomes[-1]
+    again = again_on is not None and again_on <= last.day and last.outcome in TRY_AGAIN
     missed = 0
-    for call in outcomes:
-        missed = missed + 1 if call.outcome is Outcome.NOT_REACHED else 0
+    for call in outcomes[:-1] if again else outcomes:
+        missed = missed + 1 if call.outcome in MISSING else 0
     symptoms = any(call.outcome is Outcome.SYMPTOMS for call in outcomes)
     traced_at = kept.traced_at
     if traced_at is None and reached:
         traced_at = now
-    if kept.until_day in reached:
+    if last.outcome in ENDING:
+        state = ContactState.ENDED
+    elif kept.until_day in reached:
         state = ContactState.COMPLETED
     elif missed >= parameters.lost_after_days:
         state = ContactState.LOST
@@ -62,7 +109,7 @@ def after_calls(
         kept,
         state=state,
         traced_at=traced_at,
-        last_day=outcomes[-1].day,
+        last_day=last.day - 1 if again else last.day,
         missed=missed,
         symptoms=symptoms,
         followed_all=bool(reached) and set(range(min(reached), kept.until_day + 1)) <= reached,

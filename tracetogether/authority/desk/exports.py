@@ -153,6 +153,7 @@ _SORMAS_STATUS: Final = {
     ContactState.REACHED: "FOLLOW_UP",
     ContactState.IN_FOLLOW_UP: "FOLLOW_UP",
     ContactState.LOST: "LOST",
+    ContactState.ENDED: "CANCELED",
     ContactState.COMPLETED: "COMPLETED",
     ContactState.BECAME_CASE: "CANCELED",
     ContactState.MERGED: "CANCELED",
@@ -189,6 +190,7 @@ _STATUS: Final = "LNG_REFERENCE_DATA_CONTACT_FINAL_FOLLOW_UP_STATUS_TYPE"
 _GODATA_STATUS: Final = {
     **dict.fromkeys(ContactState, "UNDER_FOLLOW_UP"),
     ContactState.LOST: "LOST_TO_FOLLOW_UP",
+    ContactState.ENDED: "FOLLOW_UP_COMPLETED",
     ContactState.COMPLETED: "FOLLOW_UP_COMPLETED",
     ContactState.BECAME_CASE: "FOLLOW_UP_COMPLETED",
 }

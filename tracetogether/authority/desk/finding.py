@@ -5,7 +5,7 @@ No operator asks for this: a log that arrives, or the clock, starts it.
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,11 +17,16 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     Priority,
     opened_person,
+    person_key,
     priority_of,
     sealed_person,
 )
 from tracetogether.authority.contacts.lines import Contact
-from tracetogether.authority.desk.particulars import opened_particulars, sealed_particulars
+from tracetogether.authority.desk.particulars import (
+    NameAndPhone,
+    opened_particulars,
+    sealed_particulars,
+)
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.errors import NotFoundError, TraceTogetherError
@@ -33,7 +38,7 @@ from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Entropy, ut
 _RETRY_S: Final = 10 * SECONDS_PER_MINUTE
 _OF_FOLLOW_UP: Final = (  # what a new measurement leaves as it is
     *("found_at", "traced_at", "last_day", "missed", "symptoms", "followed_all"),
-    *("ended_at", "became_case", "merged_into"),
+    *("ended_at", "became_case", "merged_into", "call_at"),
 )
 
 
@@ -110,14 +115,14 @@ class ContactFinder:
             rows = self.store.desk.contacts_of([case.case_id])
             rows = sorted(rows, key=lambda kept: kept.state is not ContactState.MERGED)
             known = {opened_person(kept, self.keys): kept for kept in rows}
-            self.store.desk.put_contacts(
-                [
-                    self._updated(
-                        contact, case, known.get(contact.user_id), arrived_at, traced.policy
-                    )
-                    for contact in found
-                ]
-            )
+            updated = [
+                self._updated(contact, case, known.get(contact.user_id), arrived_at, traced.policy)
+                for contact in found
+            ]
+            before = {kept.contact_id for kept in known.values()}
+            fresh = [kept for kept in updated if kept.contact_id not in before]
+            kept_already = [kept for kept in updated if kept.contact_id in before]
+            self.store.desk.put_contacts([*kept_already, *self._with_what_is_known(fresh)])
             new = sum(contact.user_id not in known for contact in found)
             if new:
                 self.audit.record(
@@ -168,6 +173,24 @@ class ContactFinder:
         """Update the contacts of an open case after a change of the policy, without a new log."""
         self._refresh_keeping_dates(case, 0.0, now)
 
+    def _with_what_is_known(self, fresh: Sequence[KeptContact]) -> list[KeptContact]:
+        """Return new lines with the name, number and next call that another case's line has."""
+        elsewhere: dict[bytes, KeptContact] = {}
+        for line in self.store.desk.lines_of(*(kept.who for kept in fresh)):
+            best = elsewhere.get(line.who)
+            if best is None or len(line.particulars) > len(best.particulars):
+                elsewhere[line.who] = line
+        return [
+            self._copied(kept, elsewhere[kept.who]) if kept.who in elsewhere else kept
+            for kept in fresh
+        ]
+
+    def _copied(self, kept: KeptContact, line: KeptContact) -> KeptContact:
+        details = opened_particulars(line, self.keys)
+        details = NameAndPhone().with_fields(kept.version, name=details.name, phone=details.phone)
+        sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
+        return replace(kept, particulars=sealed, call_at=line.call_at)
+
     def _refresh_keeping_dates(self, case: Case, arrived_at: float, now: float) -> int:
         """Refresh a case; none of its contacts is deleted earlier because of an older log."""
         rows = self.store.desk.contacts_of([case.case_id])
@@ -201,6 +224,7 @@ class ContactFinder:
             day=day,
             person=person,
             tag=tag,
+            who=person_key(contact.user_id, self.keys),
             state=state,
             priority=priority,
             reasons=reasons,

@@ -9,6 +9,8 @@ from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import (
+    ACTIVE,
+    CALLED_TOGETHER,
     ContactState,
     DayOutcome,
     KeptContact,
@@ -16,7 +18,7 @@ from tracetogether.authority.cases.followed import (
     check_version,
 )
 from tracetogether.authority.cases.notes import Note, Notes
-from tracetogether.authority.desk.calendars import after_calls, check_open
+from tracetogether.authority.desk.calendars import after_calls, check_next_call, check_open
 from tracetogether.authority.desk.particulars import (
     FIELDS,
     Field,
@@ -57,7 +59,7 @@ class FollowUp:
     def reach(
         self, contact_id: str, now: float, *, version: int | None = None, by: Caller
     ) -> Followed:
-        """Record that the person was informed; the daily calls begin.
+        """Record that the person was informed, for all cases; the daily calls begin.
 
         Raises:
             ConflictError: the contact became a case, was merged, or was informed before.
@@ -69,9 +71,18 @@ class FollowUp:
             if kept.traced_at is not None:
                 msg = "the person was already informed: record the outcome of the day's call"
                 raise ConflictError(msg, "contact-informed-already")
-            kept = replace(kept, state=ContactState.REACHED, traced_at=now, ended_at=None)
-            kept = self._change(kept, "contact.reached", now, by)
-            self._start_tracing(kept.case_id, now)
+            others = [
+                line
+                for line in self.store.desk.lines_of(kept.who)
+                if line.contact_id != contact_id
+                and line.state in CALLED_TOGETHER
+                and line.traced_at is None
+            ]
+            for line in (kept, *others):
+                reached = replace(line, state=ContactState.REACHED, traced_at=now, ended_at=None)
+                reached = self._change(reached, "contact.reached", now, by)
+                self._start_tracing(reached.case_id, now)
+                kept = reached if reached.contact_id == contact_id else kept
         return self.desk.shown(kept, by)
 
     def record(
@@ -81,47 +92,94 @@ class FollowUp:
         outcome: Outcome,
         now: float,
         *,
+        call_at: float | None = None,
         version: int | None = None,
         by: Caller,
     ) -> Followed:
         """Record the outcome of a day's call; it replaces an earlier outcome of that day.
 
+        It holds for the person: the lines of other cases that name the same person get it too.
+
         A contact that was reached is in follow-up, and completed once the last day has its
         outcome. One that was not reached on three days in a row is lost, until somebody reaches
-        the person after all. Another operator's outcome is replaced only if ``version`` is given.
+        the person after all. One who refused, is in hospital, died or moved is not called any
+        more. Another operator's outcome is replaced only if ``version`` is given.
 
         Args:
             contact_id: whom the call was to.
             day: number of the day in the authority's time zone.
             outcome: what the call found.
             now: epoch seconds.
+            call_at: when to call again, epoch seconds; None for any time of the next day.
             version: of the contact, as the caller saw it; None for any.
             by: the caller.
 
         Raises:
-            InvalidRequestError: the day is in the future or outside of the calendar.
+            InvalidRequestError: the day is in the future or outside of the calendar, or the time
+                of the next call is missing, past, or too far away.
             ConflictError: the contact became a case or was merged, or another operator recorded
                 another outcome.
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
             kept = self._to_change(contact_id, version, by)
-            check_open(kept)
-            if day > self.days.day(now):
-                msg = "you can't record a call for a future day"
-                raise InvalidRequestError(msg, "call-in-future")
-            if not kept.until_day - self.parameters.days <= day <= kept.until_day:
-                msg = "the day is not in the contact's calendar: see its first and last day"
-                raise InvalidRequestError(msg, "day-not-in-calendar")
             if version is None:
                 self._check_own(contact_id, day, outcome, by)
-            self.store.desk.put_outcome(contact_id, DayOutcome(day, outcome, by.name, now))
-            outcomes = self.store.desk.outcomes([contact_id])[contact_id]
-            kept = after_calls(kept, outcomes, now, self.parameters)
-            details = {"day": day, "outcome": outcome.value, "state": kept.state.value}
-            kept = self._change(kept, "contact.called", now, by, **details)
-            self._start_tracing(kept.case_id, now)
+            kept = self.called(kept, day, outcome, now, call_at=call_at, by=by)
         return self.desk.shown(kept, by)
+
+    def called(
+        self,
+        kept: KeptContact,
+        day: int,
+        outcome: Outcome,
+        now: float,
+        *,
+        call_at: float | None = None,
+        by: Caller,
+    ) -> KeptContact:
+        """Store the outcome of a call for all lines of a person, and return this one after it.
+
+        The caller of this method has checked that ``by`` may see the contact, and has opened a
+        transaction. See ``record`` for the rules.
+        """
+        by.require(Action.RECORD_CALL)
+        check_open(kept)
+        if day > self.days.day(now):
+            msg = "you can't record a call for a future day"
+            raise InvalidRequestError(msg, "call-in-future")
+        if not kept.until_day - self.parameters.days <= day <= kept.until_day:
+            msg = "the day is not in the contact's calendar: see its first and last day"
+            raise InvalidRequestError(msg, "day-not-in-calendar")
+        check_next_call(kept, outcome, call_at, now)
+        contact_id = kept.contact_id
+        for line in (kept, *self._other_lines(kept, day)):
+            after = self._with_call(line, DayOutcome(day, outcome, by.name, now), call_at, now)
+            details = {"day": day, "outcome": outcome.value, "state": after.state.value}
+            after = self._change(after, "contact.called", now, by, **details)
+            self._start_tracing(after.case_id, now)
+            kept = after if after.contact_id == contact_id else kept
+        return kept
+
+    def _with_call(
+        self, kept: KeptContact, call: DayOutcome, call_at: float | None, now: float
+    ) -> KeptContact:
+        """Store the outcome of a call to one line of a person, and return the line after it."""
+        self.store.desk.put_outcome(kept.contact_id, call)
+        outcomes = self.store.desk.outcomes([kept.contact_id])[kept.contact_id]
+        again_on = None if call_at is None else self.days.day(call_at)
+        called = after_calls(kept, outcomes, now, self.parameters, again_on=again_on)
+        return replace(called, call_at=call_at if called.state in ACTIVE else None)
+
+    def _other_lines(self, kept: KeptContact, day: int) -> list[KeptContact]:
+        """Return the lines of other cases that name the same person, and have that day."""
+        return [
+            line
+            for line in self.store.desk.lines_of(kept.who)
+            if line.contact_id != kept.contact_id
+            and line.state in CALLED_TOGETHER
+            and line.until_day - self.parameters.days <= day <= line.until_day
+        ]
 
     def call_anyway(
         self, contact_id: str, now: float, *, version: int | None = None, by: Caller
@@ -151,7 +209,14 @@ class FollowUp:
             NotFoundError: also if the key that the person was sealed under is destroyed.
         """
         by.require(Action.REVEAL)
-        kept = self.desk.kept(contact_id, by)
+        return self.revealed(self.desk.kept(contact_id, by), reason, now, by=by)
+
+    def revealed(self, kept: KeptContact, reason: str, now: float, *, by: Caller) -> "Person":
+        """Return who a contact is; ``reveal`` has the rules.
+
+        The caller of this method has checked that ``by`` may see the contact.
+        """
+        by.require(Action.REVEAL)
         user_id = self.desk.user_of(kept)
         name = self.desk.name_of(user_id)
         why = self.audit.reason_given(reason, now, by=by.name, case_id=kept.case_id, contact=name)
@@ -174,6 +239,8 @@ class FollowUp:
     ) -> Followed:
         """Store a contact's name, telephone number or both, sealed; ``reveal`` shows them.
 
+        They hold for the person: the lines of other cases that name the same person get them too.
+
         Args:
             contact_id: whose.
             name: a blank keeps the stored one.
@@ -191,14 +258,24 @@ class FollowUp:
         by.require(Action.DESCRIBE)
         with self.audit.atomic():
             kept = self._to_change(contact_id, version, by)
-            details = opened_particulars(kept, self.keys)
-            changed = described(details, {"name": name, "phone": phone}, clear, version)
+            changed = described(
+                opened_particulars(kept, self.keys), {"name": name, "phone": phone}, clear, version
+            )
             if changed:
-                details = details.with_fields(kept.version + 1, **changed)
-                sealed = sealed_particulars(details, contact_id, kept.day, self.keys, self.entropy)
-                kept = replace(kept, particulars=sealed)
-                kept = self._change(kept, "contact.described", now, by, fields=" ".join(changed))
+                kept = self._described(kept, changed, now, by)
+                for line in self.store.desk.lines_of(kept.who):
+                    if line.contact_id != contact_id and line.state is not ContactState.MERGED:
+                        self._described(line, changed, now, by)
         return self.desk.shown(kept, by)
+
+    def _described(
+        self, kept: KeptContact, changed: dict[str, str], now: float, by: Caller
+    ) -> KeptContact:
+        """Store changed fields of one line of a person, and return the line after it."""
+        details = opened_particulars(kept, self.keys).with_fields(kept.version + 1, **changed)
+        sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
+        kept = replace(kept, particulars=sealed)
+        return self._change(kept, "contact.described", now, by, fields=" ".join(changed))
 
     def described(self, contact_id: str, *, by: Caller) -> frozenset[str]:
         """Return which of name and telephone number are stored, without showing them."""

@@ -86,7 +86,7 @@ class Desk:
         if not by.needs_to_know(""):
             query = replace(query, assigned_to=by.name)
         rows, total = self.store.contacts_page(query)
-        return ContactPage(tuple(self._all_shown(rows, by)), total, query.offset)
+        return ContactPage(tuple(self.all_shown(rows, by)), total, query.offset)
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
         """Return the contacts to call today, the most urgent first."""
@@ -139,7 +139,7 @@ class Desk:
                 tuple(sorted(known.intersection(elsewhere.get(people[kept.contact_id] or "", ())))),
                 tuple(sorted(known.intersection(own.get(people[kept.contact_id] or "", ())))),
             )
-            for kept, shown in zip(rows, self._all_shown(rows, by), strict=True)
+            for kept, shown in zip(rows, self.all_shown(rows, by), strict=True)
         )
 
     def dashboard(self, now: float, *, by: Caller) -> Dashboard:
@@ -180,10 +180,11 @@ class Desk:
 
     def shown(self, kept: KeptContact, by: Caller) -> Followed:
         """Return a contact as lists show it; ``became_case`` is blank if ``by`` may not see it."""
-        (found,) = self._all_shown([kept], by)
+        (found,) = self.all_shown([kept], by)
         return found
 
-    def _all_shown(self, rows: Sequence[KeptContact], by: Caller) -> list[Followed]:
+    def all_shown(self, rows: Sequence[KeptContact], by: Caller) -> list[Followed]:
+        """Return contacts as lists show them, in the same order."""
         visible = self.casework.visible_ids((kept.became_case for kept in rows), by)
         found = []
         for kept in rows:

@@ -1,10 +1,12 @@
 """Retention: delete keys, uploads, contact lists, PINs, cases and counts on time."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
+from tracetogether.authority.cases.followed import opened_person, person_key
 from tracetogether.authority.oversight.clock_witness import LAST_PURGE, ClockWitness
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.unfinished import Unfinished
@@ -23,6 +25,8 @@ from tracetogether.parameters import (
     Retention,
 )
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
+
+_LINES_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class Purge:
             of_partners = self.store.handing.drop_users_of_partners(
                 now - self.retention.day_keys_days * SECONDS_PER_DAY
             )
+            self._index_people()
             desk.end_follow_ups(self.days.day(now), now)
             purged = Purged(
                 day_keys=keys_gone,
@@ -121,6 +126,9 @@ class Purge:
             self.store.handing.drop_old(now - BATCHES_KNOWN_S)
             CaseEndings(self.store, self.audit).deleted(now)
             desk.drop_merges(old)
+            self.store.calls.drop_drafts(old)
+            self.store.calls.drop_reservations(now)
+            self.store.calls.drop_shifts(now)
             self.store.charges.drop_consents(now)
             self._drop_presence(old, now)
             self.store.places.drop(now - self.retention.day_keys_days * SECONDS_PER_DAY)
@@ -148,6 +156,17 @@ class Purge:
         hour = int(public_from // SECONDS_PER_HOUR)
         presence.drop_packages("warnings", hour, 0)
         presence.drop_packages("trips", utc_day(public_from), int(now // SECONDS_PER_HOUR))
+
+    def _index_people(self) -> None:
+        """Give lines of earlier releases the digest by which a person's lines are found."""
+        while lines := self.store.calls.unindexed(_LINES_AT_ONCE):
+            found = [(kept, opened_person(kept, self.keys)) for kept in lines]
+            self.store.desk.put_contacts(
+                [
+                    replace(kept, who=person_key(user_id or kept.contact_id, self.keys))
+                    for kept, user_id in found
+                ]
+            )
 
     def last(self) -> float | None:
         """Return when the last purge succeeded, in epoch seconds; None if there was none."""

@@ -5,6 +5,7 @@ from __future__ import annotations  # the module that defines Counts imports thi
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from tracetogether.authority.cases.call_store import CallingStore
 from tracetogether.authority.handover.store import HandingStore
 from tracetogether.authority.open_data.store import OpenStore
 from tracetogether.authority.places.store import PlacingStore
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 
 
 class AuthorityStore(
-    ChargingStore, PassStore, WarningStore, OpenStore, HandingStore, PlacingStore, Protocol
+    CallingStore,
+    ChargingStore,
+    PassStore,
+    WarningStore,
+    OpenStore,
+    HandingStore,
+    PlacingStore,
+    Protocol,
 ):
     """The whole store of an authority; ``SqlStore`` is one."""
 

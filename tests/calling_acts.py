@@ -1,0 +1,47 @@
+"""The methods of calling as every role may try them, with the action that each of them is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.authority_world import NOON
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.calls import Draft, PeopleQuery, ShiftReason
+from tracetogether.authority.cases.followed import Outcome
+
+CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
+    "calling.begin_shift": (
+        Action.REVEAL,
+        lambda service, by: service.calling.begin_shift(ShiftReason.DAILY_CALLS, NOON, by=by),
+    ),
+    "calling.shift": (Action.REVEAL, lambda service, by: service.calling.shift(NOON, by=by)),
+    "calling.end_shift": (
+        Action.REVEAL,
+        lambda service, by: service.calling.end_shift(NOON, by=by),
+    ),
+    "calling.next": (Action.RECORD_CALL, lambda service, by: service.calling.next(NOON, by=by)),
+    "calling.current": (
+        Action.RECORD_CALL,
+        lambda service, by: service.calling.current(NOON, by=by),
+    ),
+    "calling.open": (
+        Action.RECORD_CALL,
+        lambda service, by: service.calling.open("NONE", NOON, by=by),
+    ),
+    "calling.save": (
+        Action.RECORD_CALL,
+        lambda service, by: service.calling.save("NONE", Outcome.SYMPTOMS, NOON, by=by),
+    ),
+    "calling.keep_draft": (
+        Action.RECORD_CALL,
+        lambda service, by: service.calling.keep_draft("NONE", Draft(), NOON, by=by),
+    ),
+    "people.page": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.people.page(PeopleQuery(), NOON, by=by),
+    ),
+    "people.due": (Action.LIST_FOLLOWED, lambda service, by: service.people.due(NOON, by=by)),
+    "people.person": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.people.person("NONE", NOON, by=by),
+    ),
+}

@@ -1,0 +1,170 @@
+"""Who is due next, reservations, shifts and drafts, in tables."""
+
+from collections.abc import Collection, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.dashboard import is_due
+from tracetogether.adapters.sql_store.desk import CONTACT
+from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
+from tracetogether.adapters.sql_store.tables import CASES, DRAFTS, FOLLOWED, RESERVATIONS, SHIFTS
+from tracetogether.authority.cases.calls import (
+    CallShift,
+    PeopleQuery,
+    Reservation,
+    SealedDraft,
+    ShiftReason,
+)
+from tracetogether.authority.cases.followed import KeptContact
+
+_SHIFT: Final = RowFormat(SHIFTS, CallShift, read={"reason": ShiftReason})
+_DRAFT: Final = RowFormat(DRAFTS, SealedDraft)
+_RESERVATION: Final = RowFormat(RESERVATIONS, Reservation)
+_OTHER: Final = FOLLOWED.alias("other")
+
+
+def _called_elsewhere(day: int) -> sa.ColumnElement[bool]:
+    """Return the condition that the person was called on that day, for whichever case."""
+    wanted = sa.select(_OTHER.c.who).where(_OTHER.c.who == FOLLOWED.c.who, _OTHER.c.last_day >= day)
+    return sa.exists(wanted)
+
+
+class CallTables(TableAccess):
+    """``desk.call_store.CallStore`` in SQL."""
+
+    def next_due(
+        self, day: int, now: float, operator: str, *, without: bytes = b""
+    ) -> KeptContact | None:
+        """Return the line of the person whom an operator is to call next, or None."""
+        taken = sa.select(RESERVATIONS.c.who).where(
+            RESERVATIONS.c.who == FOLLOWED.c.who,
+            RESERVATIONS.c.until_s > now,
+            RESERVATIONS.c.operator != operator,
+        )
+        theirs = (
+            sa.select(FOLLOWED)
+            .join(CASES, CASES.c.case_id == FOLLOWED.c.case_id)
+            .where(
+                is_due(day),
+                CASES.c.assigned_to.in_([operator, ""]),
+                FOLLOWED.c.who != without,
+                ~_called_elsewhere(day),
+                ~sa.exists(taken),
+            )
+        )
+        by_urgency = (FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
+        agreed = theirs.where(FOLLOWED.c.call_at_s <= now).order_by(FOLLOWED.c.call_at_s)
+        any_time = theirs.where(FOLLOWED.c.call_at_s.is_(None)).order_by(*by_urgency)
+        with self._transactions.reading():
+            row = self._first(agreed.limit(1)) or self._first(any_time.limit(1))
+        return None if row is None else CONTACT.item(row)
+
+    def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
+        """Return a page of people, each with all lines in order of urgency, and their number."""
+        which: list[sa.ColumnElement[bool]] = []
+        if query.due_on is not None:
+            which += [is_due(query.due_on), ~_called_elsewhere(query.due_on)]
+        if query.case_id is not None:
+            which.append(FOLLOWED.c.case_id == query.case_id)
+        if query.states:
+            which.append(FOLLOWED.c.state.in_(sorted(state.value for state in query.states)))
+        if query.assigned_to is not None:
+            assigned = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == query.assigned_to)
+            which.append(FOLLOWED.c.case_id.in_(assigned))
+        if query.without_number:
+            which.append(sa.func.length(FOLLOWED.c.particulars) == 0)
+        each = sa.select(FOLLOWED.c.who).where(*which).group_by(FOLLOWED.c.who)
+        first = (sa.func.min(FOLLOWED.c.urgency), sa.func.min(FOLLOWED.c.contact_id))
+        page = each.order_by(*first).offset(query.offset).limit(query.limit)
+        with self._transactions.reading() as connection:
+            whole = sa.select(sa.func.count()).select_from(each.subquery())
+            total = connection.execute(whole).scalar_one()
+            order = [row.who for row in connection.execute(page)]
+            rows = self._all_in(FOLLOWED.select(), FOLLOWED.c.who, order)
+        lines = sorted(map(CONTACT.item, rows), key=lambda kept: (kept.who, kept.urgency))
+        by_person = {who: list(them) for who, them in groupby(lines, key=lambda kept: kept.who)}
+        return [by_person[who] for who in order], total
+
+    def assignees(self, case_ids: Collection[str]) -> dict[str, str]:
+        """Return to whom cases are assigned, "" for nobody."""
+        wanted = sa.select(CASES.c.case_id, CASES.c.assigned_to)
+        rows = self._all_in(wanted, CASES.c.case_id, sorted(case_ids))
+        return {row["case_id"]: row["assigned_to"] for row in rows}
+
+    # --- reservations ---
+
+    def reserve(self, who: bytes, operator: str, now: float, until: float) -> bool:
+        """Reserve a person for an operator; return False if another one has the person."""
+        insert = self._database.insert(RESERVATIONS).values(
+            who=who, operator=operator, until_s=until
+        )
+        free = sa.or_(RESERVATIONS.c.until_s <= now, RESERVATIONS.c.operator == operator)
+        taken = insert.on_conflict_do_update(
+            index_elements=["who"], set_={"operator": operator, "until_s": until}, where=free
+        ).returning(RESERVATIONS.c.who)
+        with self._transactions.writing() as connection:
+            return connection.execute(taken).first() is not None
+
+    def reservations(self, people: Collection[bytes], now: float) -> dict[bytes, str]:
+        """Return the names of the operators who have reserved some people at ``now``."""
+        wanted = RESERVATIONS.select().where(RESERVATIONS.c.until_s > now)
+        rows = self._all_in(wanted, RESERVATIONS.c.who, sorted(people))
+        return {bytes(row["who"]): row["operator"] for row in rows}
+
+    def reserved_by(self, operator: str, now: float) -> Sequence[Reservation]:
+        """Return whom an operator has reserved at ``now``."""
+        wanted = RESERVATIONS.select().where(
+            RESERVATIONS.c.operator == operator, RESERVATIONS.c.until_s > now
+        )
+        return [_RESERVATION.item(row) for row in self._all(wanted)]
+
+    def release(self, operator: str) -> int:
+        """End all reservations of an operator; return how many."""
+        return self._delete(RESERVATIONS, RESERVATIONS.c.operator == operator)
+
+    def drop_reservations(self, now: float) -> int:
+        """Delete reservations that have ended; return how many."""
+        return self._drop(RESERVATIONS, RESERVATIONS.c.until_s <= now)
+
+    # --- shifts and drafts ---
+
+    def put_shift(self, shift: CallShift) -> None:
+        """Store an operator's shift; it replaces the earlier one."""
+        self._put(SHIFTS, _SHIFT.values(shift))
+
+    def shift(self, operator: str) -> CallShift | None:
+        """Return an operator's latest shift, or None."""
+        row = self._first(SHIFTS.select().where(SHIFTS.c.operator == operator))
+        return None if row is None else _SHIFT.item(row)
+
+    def drop_shifts(self, now: float) -> int:
+        """Delete shifts that have ended; return how many."""
+        return self._drop(SHIFTS, SHIFTS.c.until_s <= now)
+
+    def put_draft(self, draft: SealedDraft) -> None:
+        """Store a draft; it replaces the operator's earlier one about that person."""
+        self._put(DRAFTS, _DRAFT.values(draft))
+
+    def draft(self, operator: str, who: bytes) -> SealedDraft | None:
+        """Return an operator's draft about a person, or None."""
+        row = self._first(DRAFTS.select().where(*_about(operator, who)))
+        return None if row is None else _DRAFT.item(row)
+
+    def drop_draft(self, operator: str, who: bytes) -> None:
+        """Delete a draft."""
+        self._drop(DRAFTS, sa.and_(*_about(operator, who)))
+
+    def drop_drafts(self, before_day: int) -> int:
+        """Delete drafts of days before this one; return how many."""
+        return self._drop(DRAFTS, DRAFTS.c.day < before_day)
+
+    def unindexed(self, limit: int) -> Sequence[KeptContact]:
+        """Return lines of earlier releases, whose ``who`` is still the digest of their day."""
+        wanted = FOLLOWED.select().where(FOLLOWED.c.who == FOLLOWED.c.tag).limit(limit)
+        return [CONTACT.item(row) for row in self._all(wanted)]
+
+
+def _about(operator: str, who: bytes) -> tuple[sa.ColumnElement[Any], ...]:
+    return DRAFTS.c.operator == operator, DRAFTS.c.who == who

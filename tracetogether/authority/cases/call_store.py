@@ -1,0 +1,101 @@
+"""What calling needs of a store: who is due next, who calls whom now, shifts, drafts."""
+
+from __future__ import annotations  # the modules that define these types import this one
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from tracetogether.authority.cases.store import CaseStore
+
+if TYPE_CHECKING:
+    from tracetogether.authority.cases.calls import CallShift, PeopleQuery, Reservation, SealedDraft
+    from tracetogether.authority.cases.followed import KeptContact
+
+
+class CallingStore(CaseStore, Protocol):
+    """A store as the calling page uses it."""
+
+    @property
+    def calls(self) -> CallStore:
+        """The part that keeps who calls whom."""
+        ...
+
+
+class CallStore(Protocol):
+    """The part of a store that keeps who calls whom."""
+
+    def next_due(
+        self, day: int, now: float, operator: str, *, without: bytes = b""
+    ) -> KeptContact | None:
+        """Return the line of the person whom an operator is to call next, or None.
+
+        The person is due on ``day`` for a case that is assigned to the operator or to nobody, and
+        nobody else has reserved the person. Agreed times that have come are first, then urgency.
+
+        Args:
+            day: number of the day in the authority's time zone.
+            now: epoch seconds.
+            operator: the caller's name.
+            without: a person to leave out (``KeptContact.who``).
+        """
+        ...
+
+    def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
+        """Return a page of people, each with all lines in order of urgency, and their number."""
+        ...
+
+    def reserve(self, who: bytes, operator: str, now: float, until: float) -> bool:
+        """Reserve a person for an operator; return False if another one has the person."""
+        ...
+
+    def assignees(self, case_ids: Collection[str]) -> dict[str, str]:
+        """Return to whom cases are assigned, "" for nobody."""
+        ...
+
+    def reservations(self, people: Collection[bytes], now: float) -> dict[bytes, str]:
+        """Return the names of the operators who have reserved some people at ``now``."""
+        ...
+
+    def reserved_by(self, operator: str, now: float) -> Sequence[Reservation]:
+        """Return whom an operator has reserved at ``now``."""
+        ...
+
+    def release(self, operator: str) -> int:
+        """End all reservations of an operator; return how many."""
+        ...
+
+    def drop_reservations(self, now: float) -> int:
+        """Delete reservations that have ended; return how many."""
+        ...
+
+    def put_shift(self, shift: CallShift) -> None:
+        """Store an operator's shift; it replaces the earlier one."""
+        ...
+
+    def shift(self, operator: str) -> CallShift | None:
+        """Return an operator's latest shift, or None."""
+        ...
+
+    def drop_shifts(self, now: float) -> int:
+        """Delete shifts that have ended; return how many."""
+        ...
+
+    def put_draft(self, draft: SealedDraft) -> None:
+        """Store a draft; it replaces the operator's earlier one about that person."""
+        ...
+
+    def draft(self, operator: str, who: bytes) -> SealedDraft | None:
+        """Return an operator's draft about a person, or None."""
+        ...
+
+    def drop_draft(self, operator: str, who: bytes) -> None:
+        """Delete a draft."""
+        ...
+
+    def drop_drafts(self, before_day: int) -> int:
+        """Delete drafts of days before this one; return how many."""
+        ...
+
+    def unindexed(self, limit: int) -> Sequence[KeptContact]:
+        """Return lines of earlier releases, whose ``who`` is still the digest of their day."""
+        ...

@@ -1,0 +1,251 @@
+"""Call next: take the most urgent person, show all that the call needs, save, take the next one."""
+
+import os
+from dataclasses import dataclass
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.call_store import CallingStore
+from tracetogether.authority.cases.calls import (
+    RESERVED_S,
+    SHIFT_S,
+    CallShift,
+    Draft,
+    SealedDraft,
+    ShiftReason,
+)
+from tracetogether.authority.cases.followed import DayOutcome, Outcome, check_version
+from tracetogether.authority.cases.notes import Note, Notes
+from tracetogether.authority.desk.followup import FollowUp, Person
+from tracetogether.authority.desk.people import CallList, PersonToCall
+from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.keyring import KeyRing
+from tracetogether.units import Entropy
+
+_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CallSheet:
+    """One person to call, with all that the call needs.
+
+    Attributes:
+        line: the person, with the lines that the caller may see.
+        person: name and telephone number; the audit log has this reveal.
+        calls: what was found on earlier days, the oldest first.
+        notes: on the person, from the cases that the caller may see, the oldest first.
+        draft: what this caller has typed before and not saved.
+        reserved_until: epoch seconds; until then nobody else gets this person.
+    """
+
+    line: PersonToCall
+    person: Person
+    calls: tuple[DayOutcome, ...]
+    notes: tuple[Note, ...]
+    draft: Draft
+    reserved_until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A tracer's calls, one after the other.
+
+    Every method raises AccessDeniedError if the roles of ``by`` do not allow it.
+    """
+
+    keys: KeyRing
+    people: CallList
+    follow_up: FollowUp
+    notes: Notes
+    store: CallingStore
+    audit: Audit
+    entropy: Entropy = os.urandom
+
+    def begin_shift(self, reason: ShiftReason, now: float, *, by: Caller) -> CallShift:
+        """Begin a shift: its reason goes to the audit log with each person that is revealed."""
+        by.require(Action.REVEAL)
+        shift = CallShift(by.name, reason, now, now + SHIFT_S)
+        with self.audit.atomic():
+            self.store.calls.put_shift(shift)
+            self.audit.record("shift.begun", now, by=by.name, reason=reason.value)
+        return shift
+
+    def shift(self, now: float, *, by: Caller) -> CallShift | None:
+        """Return the caller's shift; None if none has begun, or it is over."""
+        by.require(Action.REVEAL)
+        shift = self.store.calls.shift(by.name)
+        return shift if shift is not None and now < shift.until else None
+
+    def end_shift(self, now: float, *, by: Caller) -> None:
+        """End the caller's shift, and free the people whom the caller has reserved."""
+        by.require(Action.REVEAL)
+        with self.audit.atomic():
+            self.store.calls.release(by.name)
+            shift = self.store.calls.shift(by.name)
+            if shift is not None and now < shift.until:
+                self.store.calls.put_shift(CallShift(by.name, shift.reason, shift.begun_at, now))
+                self.audit.record("shift.ended", now, by=by.name)
+
+    def next(self, now: float, *, skip: str = "", by: Caller) -> CallSheet | None:
+        """Reserve the most urgent person who is due, and return the sheet; None if nobody is.
+
+        It takes people of the caller's cases, and of cases that are assigned to nobody. Whom the
+        caller has reserved before is free again.
+
+        Args:
+            now: epoch seconds.
+            skip: id of a contact whose person is not to be taken now.
+            by: the caller.
+
+        Raises:
+            ConflictError: the caller has begun no shift.
+        """
+        by.require(Action.RECORD_CALL)
+        shift = self._begun(now, by)
+        day, calls = self.people.desk.today(now), self.store.calls
+        left_out = self.store.desk.contact(skip) if skip.isascii() and skip else None
+        without = b"" if left_out is None else left_out.who
+        for _ in range(_TRIES):
+            with self.audit.atomic():
+                calls.release(by.name)
+                due = calls.next_due(day, now, by.name, without=without)
+                if due is None:
+                    return None
+                if calls.reserve(due.who, by.name, now, now + RESERVED_S):
+                    return self._sheet(due.who, shift, now, by)
+        return None  # a hundred others were faster: nobody is left
+
+    def open(self, contact_id: str, now: float, *, by: Caller) -> CallSheet:
+        """Reserve a person and return the sheet: one who rings back, or whom the caller has.
+
+        Raises:
+            ConflictError: another operator calls the person now, or the caller has no shift.
+            NotFoundError: the caller does not need to know any case of the person.
+        """
+        by.require(Action.RECORD_CALL)
+        shift = self._begun(now, by)
+        with self.audit.atomic():
+            who = self._to_call(contact_id, now, by).first.who
+            self._reserve(who, now, by)
+            return self._sheet(who, shift, now, by)
+
+    def current(self, now: float, *, by: Caller) -> str | None:
+        """Return the id of the contact whose person the caller has reserved, or None."""
+        by.require(Action.RECORD_CALL)
+        for held in self.store.calls.reserved_by(by.name, now):
+            found = self._lines(held.who, now, by)
+            if found is not None:
+                return found.contact_id
+        return None
+
+    def save(
+        self,
+        contact_id: str,
+        outcome: Outcome,
+        now: float,
+        *,
+        note: str = "",
+        call_at: float | None = None,
+        version: int | None = None,
+        by: Caller,
+    ) -> PersonToCall:
+        """Record what a call found, with a note; the person is free again.
+
+        Args:
+            contact_id: one of the person's lines.
+            outcome: what the call found.
+            now: epoch seconds.
+            note: text for the next caller; a blank stores none.
+            call_at: when to call again, epoch seconds; None for any time of the next day.
+            version: of the person, as the caller saw it; None for any.
+            by: the caller.
+
+        Raises:
+            ConflictError: another operator calls the person now, or the contact became a case.
+            InvalidRequestError: the note is too long, or the time does not fit.
+            NotFoundError: the caller does not need to know any case of the person.
+            StaleError: ``version`` is given, and somebody changed the person since.
+        """
+        by.require(Action.RECORD_CALL)
+        with self.audit.atomic():
+            line = self._to_call(contact_id, now, by)
+            check_version(line.version, version)
+            day = self.people.desk.today(now)
+            self.follow_up.called(line.first, day, outcome, now, call_at=call_at, by=by)
+            if note.strip():
+                by.require(Action.WRITE_NOTE)
+                self.notes.add(line.first.case_id, line.contact_id, note, now, by=by.name)
+            self.store.calls.drop_draft(by.name, line.first.who)
+            self.store.calls.release(by.name)
+        return self.people.lines([self.store.desk.lines_of(line.first.who)], now, by, nobodys=True)[
+            0
+        ]
+
+    def keep_draft(self, contact_id: str, draft: Draft, now: float, *, by: Caller) -> None:
+        """Keep what the caller has typed, sealed, and go on with the reservation.
+
+        Raises:
+            ConflictError: another operator calls the person now.
+            NotFoundError: the caller does not need to know any case of the person.
+        """
+        by.require(Action.RECORD_CALL)
+        with self.audit.atomic():
+            who = self._to_call(contact_id, now, by).first.who
+            self._reserve(who, now, by)
+            if draft:
+                sealed = SealedDraft.of(draft, by.name, who, now, self.keys, self.entropy)
+                self.store.calls.put_draft(sealed)
+            else:
+                self.store.calls.drop_draft(by.name, who)
+
+    def _begun(self, now: float, by: Caller) -> CallShift:
+        shift = self.shift(now, by=by)
+        if shift is None:
+            msg = "begin a shift first: choose the reason for which you will see names"
+            raise ConflictError(msg, "no-shift")
+        return shift
+
+    def _to_call(self, contact_id: str, now: float, by: Caller) -> PersonToCall:
+        """Return a person near a case of the caller, or near one that is assigned to nobody."""
+        kept = self.store.desk.contact(contact_id) if contact_id.isascii() else None
+        found = None if kept is None else self._lines(kept.who, now, by)
+        if found is None:
+            found = self.people.person(contact_id, now, by=by)  # or the error that says why not
+        if found.reserved_by not in {"", by.name}:
+            raise _is_reserved()
+        return found
+
+    def _reserve(self, who: bytes, now: float, by: Caller) -> None:
+        if not self.store.calls.reserve(who, by.name, now, now + RESERVED_S):
+            raise _is_reserved()
+
+    def _lines(self, who: bytes, now: float, by: Caller) -> PersonToCall | None:
+        found = self.people.lines([self.store.desk.lines_of(who)], now, by, nobodys=True)
+        return found[0] if found else None
+
+    def _sheet(self, who: bytes, shift: CallShift, now: float, by: Caller) -> CallSheet:
+        line = self._lines(who, now, by)
+        if line is None:
+            raise NotFoundError("the contact was deleted meanwhile", "contact-unknown")
+        person = self.follow_up.revealed(line.first, shift.reason.value, now, by=by)
+        ids = {shown.kept.contact_id for shown in line.lines}
+        cases = sorted({shown.kept.case_id for shown in line.lines})
+        notes = [
+            note for case_id in cases for note in self.notes.read(case_id) if note.contact_id in ids
+        ]
+        outcomes = self.store.desk.outcomes(sorted(ids))
+        calls = {call.day: call for days in outcomes.values() for call in days}
+        kept = self.store.calls.draft(by.name, who)
+        return CallSheet(
+            line=line,
+            person=person,
+            calls=tuple(calls[day] for day in sorted(calls)),
+            notes=tuple(sorted(notes, key=lambda note: note.at)),
+            draft=Draft() if kept is None else kept.opened(self.keys),
+            reserved_until=now + RESERVED_S,
+        )
+
+
+def _is_reserved() -> ConflictError:
+    msg = "another operator calls this person now: take the next one"
+    return ConflictError(msg, "person-reserved")
