@@ -116,6 +116,22 @@ WORKS = {
         1.0,
         "simulations/test_docs_pictures.py",
     ),
+    "protocols": Work(
+        "explanation/write_protocols.py",
+        ("explanation/protocols.md", "explanation/protocols.png"),
+        0.2,
+        "simulations/test_protocols_page.py",
+    ),
+    "protocols-played": Work(
+        "explanation/write_protocols.py --play",
+        (
+            "explanation/protocols.json",
+            "explanation/protocols.md",
+            "explanation/protocols.png",
+        ),
+        60.0,
+        "simulations/test_protocols_page.py",
+    ),
     "adoption": Work(
         "explanation/write_pictures.py adoption",
         ("adoption.png", "explanation/simulation.md"),
