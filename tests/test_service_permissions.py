@@ -301,6 +301,36 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.CHANGE_PARTNERS,
         lambda service, by: service.partners.update("NONE", b"", NOON, by=by),
     ),
+    "warnings.confirm": (
+        Action.DECIDE_WARNING,
+        lambda service, by: service.warnings.confirm("NONE", "x", NOON, by=by),
+    ),
+    "warnings.of_case": (
+        Action.LIST_VISITS,
+        lambda service, by: service.warnings.of_case("NONE", by=by),
+    ),
+    "warnings.refuse": (
+        Action.DECIDE_WARNING,
+        lambda service, by: service.warnings.refuse("NONE", "x", NOON, by=by),
+    ),
+    "warnings.refuse_trip": (
+        Action.DECIDE_WARNING,
+        lambda service, by: service.warnings.refuse_trip("NONE", "x", NOON, by=by),
+    ),
+    "warnings.state_aboard": (
+        Action.DECIDE_WARNING,
+        lambda service, by: service.warnings.state_aboard("NONE", 80, "x", NOON, by=by),
+    ),
+    "warnings.waiting": (
+        Action.LIST_VISITS,
+        lambda service, by: service.warnings.waiting(by=by),
+    ),
+    "warnings.warn_place": (
+        Action.WARN_PLACE,
+        lambda service, by: service.warnings.warn_place(
+            "NONE", NOON - 1, NOON, NOON, heard=[], reason="x", by=by
+        ),
+    ),
     "pins.issue": (Action.ISSUE_PIN, lambda service, by: service.pins.issue(CASE, NOON, by=by)),
     "staff.add": (
         Action.ADD_OPERATOR,
@@ -454,6 +484,7 @@ NO_CALLER = {
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
     *("places.kept", "places.found", "places.heard_digests", "stays.stays_of"),
+    *("visits.take", "publishing.publish"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""

@@ -29,6 +29,7 @@ from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.authority.oversight.restoring import Carried
 from tracetogether.authority.oversight.retention import Purged
 from tracetogether.authority.places.place import PlaceState
+from tracetogether.authority.presence.reported import WarningState
 from tracetogether.authority.status.appeal import AppealState
 from tracetogether.authority.status.order import OrderKind
 from tracetogether.authority.status.restriction import (
@@ -68,6 +69,7 @@ OWN_KEYS = {
     "ground": [ground.value for ground in Ground],
     "evidence": [evidence.value for evidence in RestrictionEvidence],
     "restriction-state": [state.value for state in RestrictionState],
+    "warning-state": [state.value for state in WarningState],
     "order-kind": [kind.value for kind in OrderKind],
     "appeal-state": [state.value for state in AppealState],
     "decision": [state.value for state in AppealState if state is not AppealState.OPEN],
@@ -78,7 +80,8 @@ OWN_KEYS = {
 CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable")
 """Codes on the pages that no ``raise`` in ``RAISED_IN`` names."""
 RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "authority/desk",
-             "authority/intake", "authority/places", "authority/status", "authority/tracing",
+             "authority/intake", "authority/places", "authority/presence",
+             "authority/status", "authority/tracing",
              "adapters/operator_pages")  # fmt: skip
 NEVER_SHOWN = {
     *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
@@ -97,6 +100,7 @@ NEVER_SHOWN = {
         "policy-file",
         "policy-value",
     ),
+    *("visits-too-many", "visits-received"),
     *("policy-withholds-by-contact", "policy-without-two-people"),
 }
 """Codes for the command line, the HTTP interface or phones."""

@@ -154,14 +154,14 @@ def test_trips_come_back_as_they_were(tried: Tried) -> None:
 
 def test_a_package_never_changes_and_old_ones_go(tried: Tried) -> None:
     kept = tried.kept
-    assert kept.add_package(KeptPackage("warnings", 7, 7, b"seven"))
+    assert kept.add_package(KeptPackage("warnings", 7, 7, b"seven", 2))
     assert not kept.add_package(KeptPackage("warnings", 7, 7, b"another"))
     assert kept.package("warnings", 7, 7) == b"seven"
     assert kept.package("warnings", 8, 8) is None
     assert kept.add_package(KeptPackage("warnings", 9, 9, b"nine"))
     for edition in (20, 22, 21):
         assert kept.add_package(KeptPackage("trips", 7, edition, b"t" * edition))
-    assert kept.packages("warnings") == [PackageLine(7, 7, 5), PackageLine(9, 9, 4)]
+    assert kept.packages("warnings") == [PackageLine(7, 7, 5, 2), PackageLine(9, 9, 4)]
     assert kept.packages("trips") == [PackageLine(7, 22, 22)]
     assert kept.drop_packages("trips", 0, 22) == 2
     assert kept.packages("trips") == [PackageLine(7, 22, 22)]

@@ -39,6 +39,7 @@ FOR_PHONES = {
     ("GET", "/v1/charges"),
     ("DELETE", "/v1/charges/{charge_id}"),
     ("POST", "/v1/appeals"),
+    ("POST", "/v1/visits"),
 }
 FOR_ANYBODY = {
     ("GET", "/openapi.json"),
@@ -48,6 +49,9 @@ FOR_ANYBODY = {
     ("GET", "/v1/trust"),
     ("GET", "/v1/revocations"),
     ("GET", "/v1/figures/restrictions"),
+    ("GET", "/v1/warnings"),
+    ("GET", "/v1/warnings/{hour}"),
+    ("GET", "/v1/trips/{date}"),
     ("GET", "/desk/sign-in"),
     ("POST", "/desk/sign-in"),
     ("POST", "/desk/language"),
@@ -97,6 +101,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "laboratory": "y",
     },
     "POST /v1/appeals/{appeal_id}/decide": {"outcome": "upheld"},
+    "POST /v1/reports/visits/{visit_id}/confirm": {"reason": "x"},
+    "POST /v1/reports/visits/{visit_id}/refuse": {"reason": "x"},
+    "POST /v1/reports/trips/{trip_id}/confirm": {"aboard": 80, "reason": "x"},
+    "POST /v1/reports/trips/{trip_id}/refuse": {"reason": "x"},
     "POST /v1/policies/least-chance": {"least_chance": 0.3},
 }
 FORMS = {
@@ -181,7 +189,17 @@ class Everybody:
     @property
     def nothing(self) -> dict[str, str]:
         """Ids that nothing has: what is allowed changes nothing, and is answered 404."""
-        kinds = ("case", "contact", "order", "restriction", "appeal", "charge", "place")
+        kinds = (
+            "case",
+            "contact",
+            "order",
+            "restriction",
+            "appeal",
+            "charge",
+            "place",
+            "visit",
+            "trip",
+        )
         return {"name": "nobody"} | {f"{kind}_id": "NONE" for kind in kinds}
 
 

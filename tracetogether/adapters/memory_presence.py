@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from operator import itemgetter
+from typing import Final, TypeVar
 
 from tracetogether.authority.presence.reported import (
     KeptPackage,
@@ -14,6 +15,7 @@ from tracetogether.authority.presence.reported import (
 
 _Key = TypeVar("_Key")
 _Row = TypeVar("_Row")
+_KEY: Final = itemgetter(0)
 
 
 @dataclass(slots=True)
@@ -28,7 +30,7 @@ class MemoryPresence:
     _visits: dict[str, KeptVisit] = field(default_factory=dict)
     _trips: dict[str, KeptTrip] = field(default_factory=dict)
     _heard: dict[bytes, tuple[float, int | None]] = field(default_factory=dict)
-    _packages: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
+    _packages: dict[tuple[str, int, int], KeptPackage] = field(default_factory=dict)
 
     def lock(self) -> None:
         """Do nothing: one thread uses the store."""
@@ -163,21 +165,22 @@ class MemoryPresence:
         """Store a package; return False if there is one of this kind, number and edition."""
         key = (package.kind, package.number, package.edition)
         new = key not in self._packages
-        self._packages.setdefault(key, package.body)
+        self._packages.setdefault(key, package)
         return new
 
     def packages(self, kind: str) -> Sequence[PackageLine]:
         """Return the newest edition of each package of a kind, by number."""
         newest = {
-            number: PackageLine(number, edition, len(self._packages[found, number, edition]))
-            for found, number, edition in sorted(self._packages)
+            number: PackageLine(number, edition, len(package.body), package.entries)
+            for (found, number, edition), package in sorted(self._packages.items(), key=_KEY)
             if found == kind
         }
         return list(newest.values())
 
     def package(self, kind: str, number: int, edition: int) -> bytes | None:
         """Return a package's message, or None."""
-        return self._packages.get((kind, number, edition))
+        found = self._packages.get((kind, number, edition))
+        return None if found is None else found.body
 
     def drop_packages(self, kind: str, before: int, edition: int) -> int:
         """Delete packages with numbers below ``before``, and editions below ``edition``."""

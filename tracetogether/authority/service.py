@@ -37,6 +37,10 @@ from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.places.registry import Places
 from tracetogether.authority.places.stays import CaseStays
+from tracetogether.authority.presence.deciding import Warnings
+from tracetogether.authority.presence.publishing import Publishing, warning_key
+from tracetogether.authority.presence.sealing import ReportSeals
+from tracetogether.authority.presence.taking import VisitIntake
 from tracetogether.authority.status.appealing import Appeals
 from tracetogether.authority.status.attempts import Attempting
 from tracetogether.authority.status.charges import Charges
@@ -56,6 +60,7 @@ from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload_token import UploadTokens
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import LocalDays
+from tracetogether.signed.trust import WARNINGS
 from tracetogether.units import Entropy
 
 
@@ -100,6 +105,9 @@ class Authority:
     record_taking: RecordTaking
     places: Places
     stays: CaseStays
+    visits: VisitIntake
+    warnings: Warnings
+    publishing: Publishing
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -214,6 +222,7 @@ class Authority:
             days=days,
         )
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
+        seals = ReportSeals(keys, entropy)
         return cls(
             access=Access(store),
             staff=staff,
@@ -284,6 +293,7 @@ class Authority:
                 partners=partners,
                 audit=audit,
                 limits=limits,
+                other_signers={WARNINGS: lambda: warning_key(keys)},
             ),
             orders=Orders(store=store, attempts=attempts, entropy=entropy),
             restrictions=restrictions,
@@ -312,6 +322,17 @@ class Authority:
             ),
             places=Places(store=store, issuance=issuance, audit=audit, entropy=entropy),
             stays=CaseStays(logs=logs, store=store),
+            visits=VisitIntake(
+                seals=seals,
+                tokens=tokens,
+                store=store,
+                audit=audit,
+                limits=limits,
+            ),
+            warnings=Warnings(seals=seals, casework=casework, store=store, audit=audit),
+            publishing=Publishing(
+                seals=seals, organisation=name, store=store, audit=audit, entropy=entropy
+            ),
             limits=limits,
             tallies=tallies,
             audit=audit,

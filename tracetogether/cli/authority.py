@@ -268,6 +268,11 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
             service.finder.work_off(time.time(), after_restart=minute == 0)
         except TraceTogetherError as error:
             note(f"Contact lists were not computed: {error}")
+        try:
+            if not service.purge.clock_suspect(now):
+                service.publishing.publish(now)
+        except TraceTogetherError as error:
+            note(f"Warnings were not published: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
             return
 

@@ -30,15 +30,22 @@ from tracetogether.adapters.http_api.open_data import open_files
 from tracetogether.adapters.http_api.operators import for_operators
 from tracetogether.adapters.http_api.padding import BUCKET_BYTES, Padding
 from tracetogether.adapters.http_api.passes import PADDED, lists_for_gates, passes_for_phones
+from tracetogether.adapters.http_api.presence import (
+    MAX_VISITS_BYTES,
+    VISITS_BUCKET_BYTES,
+    VISITS_PATH,
+    visits_for_uploads,
+    warnings_for_everybody,
+)
 from tracetogether.adapters.http_api.readiness import Readiness
 from tracetogether.adapters.http_api.refusals import install_error_handlers, no_nul
 from tracetogether.adapters.http_api.status import add_appeals_of_phones
-from tracetogether.authority.access.limits import BATCHES, UPLOADS
+from tracetogether.adapters.http_api.upload_tokens import by_upload_token, checked_sender
+from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
 from tracetogether.bounded_pool import BoundedPool
-from tracetogether.errors import AccessDeniedError, InvalidUploadError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.shapes import phones as shapes
 from tracetogether.shapes.oversight import Done, Health, Ready
@@ -46,7 +53,12 @@ from tracetogether.shapes.status import RestrictionFiguresShape
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _UPLOADS: Final = "/v1/uploads"
-_PADDED: Final = {"/v1/upload-tokens": BUCKET_BYTES, _UPLOADS: BUCKET_BYTES, **PADDED}
+_PADDED: Final = {
+    "/v1/upload-tokens": BUCKET_BYTES,
+    _UPLOADS: BUCKET_BYTES,
+    VISITS_PATH: VISITS_BUCKET_BYTES,
+    **PADDED,
+}
 _LOGS_AT_ONCE: Final = 1  # unpacked it takes many times its size; two would share the processor
 _LOGS_WAITING: Final = 8
 _DESCRIPTION: Final = """\
@@ -92,11 +104,13 @@ def create_app(
     app.include_router(lists_for_gates(authority, clock))
     app.include_router(open_files(authority, clock))
     app.include_router(passes_for_phones(authority, clock))
+    app.include_router(warnings_for_everybody(authority, clock))
+    app.include_router(visits_for_uploads(authority, clock))
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
     app.state.afterwards = afterwards  # the server that runs the application closes it
     app.include_router(for_operators(authority, clock))
     app.add_middleware(Padding, paths=_PADDED)
-    app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES})
+    app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES, VISITS_PATH: MAX_VISITS_BYTES})
     app.add_middleware(Forwarded, proxies=proxies or TrustedProxies())
     app.add_middleware(FaultMiddleware)
     app.add_middleware(BelowRoot, root_path=root_path)
@@ -234,22 +248,12 @@ def _for_uploads(
     afterwards: Afterwards,
     answer_step_s: float,
 ) -> APIRouter:
-    def check(token: str | None) -> str:
-        try:
-            authority.intake.check_token(token or "", clock())
-        except InvalidUploadError as error:
-            raise AccessDeniedError(str(error), error.code) from None
-        return token or ""
-
-    router = guarded("upload token", "phones", check)
+    router = by_upload_token(authority, clock)
     pool = BoundedPool("logs", workers=_LOGS_AT_ONCE, waiting=_LOGS_WAITING, full=busy)
     coming_in = LogsComingIn(pool)
 
     def check_sender(token: str, credential: str | None) -> str:
-        now, sender = clock(), authority.access.phone(credential)
-        authority.intake.check_sender(token, sender, now)
-        authority.limits.take(UPLOADS, sender, now)
-        return sender
+        return checked_sender(authority, token, credential, clock())
 
     def take(token: str, log: ReceivedLog) -> UploadReceipt:
         packed = bytes(log.body) if log.gzip else None

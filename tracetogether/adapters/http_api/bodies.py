@@ -112,8 +112,13 @@ def _declared(scope: Scope) -> int:
 
 
 def _private(message: Message) -> Message:
-    """Return a message whose answer no cache keeps and no browser reinterprets."""
+    """Return a message whose answer no browser reinterprets.
+
+    No cache keeps it, unless the route says that it is the same for everybody.
+    """
     if message["type"] != "http.response.start":
         return message
-    more = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-    return {**message, "headers": [*message.get("headers", []), *more]}
+    headers = list(message.get("headers", []))
+    if not any(name == b"cache-control" and b"public" in value for name, value in headers):
+        headers.append((b"cache-control", b"no-store"))
+    return {**message, "headers": [*headers, (b"x-content-type-options", b"nosniff")]}

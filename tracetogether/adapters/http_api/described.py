@@ -89,6 +89,12 @@ OF_UPLOADS: Final[Answers] = {
         headers=_RETRY_AFTER,
     ),
 }
+OF_VISITS: Final[Answers] = {
+    400: refused("invalid_request", "invalid_upload", about="the request has another form."),
+    403: refused("denied", about="the token belongs to another phone than `X-Credential` names."),
+    404: refused("not_found", about="the case was closed meanwhile."),
+    409: refused("conflict", about="visits were already received: nothing is left to do."),
+}
 
 _TEXT: Final = {"type": "string"}
 LOG_REQUEST: Final[dict[str, Any]] = {

@@ -11,6 +11,7 @@ from tracetogether.adapters.http_api.described import OF_OPERATORS
 from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
 from tracetogether.adapters.http_api.guard import By, guarded
 from tracetogether.adapters.http_api.places import add_places
+from tracetogether.adapters.http_api.presence import add_reports
 from tracetogether.adapters.http_api.status import add_status
 from tracetogether.authority.access.operators import Operator, roles_named
 from tracetogether.authority.cases.case import CaseQuery, CaseState, CaseSummary, day_of
@@ -59,6 +60,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     _policies(router, authority, clock)
     add_status(router, authority, clock)
     add_places(router, authority, clock)
+    add_reports(router, authority, clock)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router

@@ -169,7 +169,9 @@ class PresenceTables(TableAccess):
         """Return the newest edition of each package of a kind, by number."""
         row = PACKAGES.c
         wanted = (
-            sa.select(row.number, row.edition, sa.func.length(row.body).label("length"))
+            sa.select(
+                row.number, row.edition, sa.func.length(row.body).label("length"), row.entries
+            )
             .where(row.kind == kind)
             .order_by(row.number, row.edition)
         )

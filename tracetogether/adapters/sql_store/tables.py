@@ -421,6 +421,7 @@ PACKAGES: Final = sa.Table(
     _text("kind", primary_key=True),
     *(_integer(name, primary_key=True) for name in ("number", "edition")),
     _bytes("body"),
+    _integer("entries"),
 )
 
 # --- figures for everybody ---

@@ -82,6 +82,9 @@ class Action(Enum):
     LIST_PLACES = "list places, with when their devices fetched TempIDs last"
     ADD_PLACE = "register a place, and get the credential for its device"
     RETIRE_PLACE = "end the credential of a place"
+    LIST_VISITS = "see the places, visits and trips of a case, and its fourteen days"
+    DECIDE_WARNING = "let out or keep back the warning of a visit or trip, for a reason"
+    WARN_PLACE = "warn everybody who was at a registered place"
     LIST_PARTNERS = "list the authorities whose passes are recognised"
     CHANGE_PARTNERS = "add or remove a partner, or take its newer list"
     CONFIRM_PARTNER = "confirm a partner that another person added"
@@ -148,6 +151,9 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.LIST_PLACES: _roles(Role.TRACER, Role.SUPERVISOR, Role.AUDITOR),
         Action.ADD_PLACE: _roles(Role.SUPERVISOR),
         Action.RETIRE_PLACE: _roles(Role.SUPERVISOR),
+        Action.LIST_VISITS: _roles(Role.TRACER, Role.SUPERVISOR),
+        Action.DECIDE_WARNING: _roles(Role.TRACER),
+        Action.WARN_PLACE: _roles(Role.TRACER),
         Action.LIST_PARTNERS: _roles(Role.KEYHOLDER, Role.SUPERVISOR, Role.AUDITOR),
         Action.CHANGE_PARTNERS: _roles(Role.KEYHOLDER),
         Action.CONFIRM_PARTNER: _roles(Role.KEYHOLDER, Role.SUPERVISOR),

@@ -118,20 +118,23 @@ class KeptPackage:
     Attributes:
         kind: "warnings" or "trips".
         number: UTC hour number of warnings, number of the date of trips.
-        edition: UTC hour number in which it was made: the list of a date has several.
+        edition: UTC hour number up to whose end it covers: the list of a date has several.
         body: the signed message.
+        entries: how many sealed visits, or trips, it holds.
     """
 
     kind: str
     number: int
     edition: int
     body: bytes = field(repr=False)
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PackageLine:
-    """A package in the index: its number, edition and length in bytes."""
+    """A package in the index: its number and edition, its length in bytes, and its entries."""
 
     number: int
     edition: int
     length: int
+    entries: int = 0

@@ -6,7 +6,7 @@ person declared, as the policy in use says.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -124,6 +124,7 @@ class Passes:
         partners: other authorities, whose keys and revocations our lists name too.
         audit: the log.
         limits: of papers by one operator.
+        other_signers: purpose -> returns our own key for it, which the trust list names too.
     """
 
     keys: KeyRing
@@ -136,6 +137,7 @@ class Passes:
     partners: Partners
     audit: Audit
     limits: Limits
+    other_signers: Mapping[str, Callable[[], SigningKey]] = field(default_factory=dict)
     _writers: dict[str, PassWriter] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -276,16 +278,19 @@ class Passes:
             )
             for key in self.signing.in_use(now)
         ]
-        rows.append(
+        lasting = [(lists, frozenset({TRUST, REVOCATIONS}))]
+        lasting += [(key(), frozenset({use})) for use, key in self.other_signers.items()]
+        rows.extend(
             TrustedKey(
-                kid=lists.public.kid,
-                key=lists.public,
+                kid=key.public.kid,
+                key=key.public,
                 organisation=self.organisation,
                 region="",
-                purposes=frozenset({TRUST, REVOCATIONS}),
+                purposes=purposes,
                 from_time=1,
                 until_time=now + PASSES.list_valid_s,
             )
+            for key, purposes in lasting
         )
         rows.extend(RecordKeys(self.keys).rows(self.organisation, now))
         rows.extend(self.partners.rows(now))

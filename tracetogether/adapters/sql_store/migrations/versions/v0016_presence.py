@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("edition", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("entries", sa.Integer, nullable=False),
     )
     for table, name, columns in (
         ("reported_visits", "case", ["case_id"]),
