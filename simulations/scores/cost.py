@@ -13,7 +13,8 @@ from math import ceil
 from typing import Final
 
 from simulations.phones.battery import ASSUMED, SECONDS_PER_HOUR, battery_percent_per_hour
-from simulations.phones.radios import BROADCASTING, CONNECTING, System
+from simulations.phones.protocols import PROTOCOLS as SIMULATED
+from simulations.phones.radios import PhoneRadio, System
 from simulations.scores.work_speeds import SPEEDS, Work
 from tracetogether.dp3t.cuckoo import FINGERPRINT_BITS, FULLNESS, SLOTS
 from tracetogether.parameters import BLUETRACE, PhoneTimings
@@ -125,7 +126,6 @@ class _Formulas:
         down, up_day, up_case: bytes.
         phone, server: counted work of a day.
         air: bytes of one advertisement.
-        connects: whether phones connect to each other; else they broadcast.
     """
 
     down: Callable[[Use], float]
@@ -134,7 +134,6 @@ class _Formulas:
     phone: Callable[[Use], Mapping[Work, float]]
     server: Callable[[Use], Mapping[Work, float]]
     air: int
-    connects: bool = False
 
 
 def cost_of(protocol: str, use: Use | None = None, speeds: Mapping[Work, float] = SPEEDS) -> Cost:
@@ -159,7 +158,7 @@ def cost_of(protocol: str, use: Use | None = None, speeds: Mapping[Work, float] 
         up_bytes_case=formulas.up_case(use),
         server_cpu_s_day=_seconds(formulas.server(use), speeds),
         phone_cpu_s_day=_seconds(formulas.phone(use), speeds),
-        battery_mah_day=_battery(use, connects=formulas.connects),
+        battery_mah_day=_battery(use, SIMULATED[protocol].radio),
         air_bytes=formulas.air,
     )
 
@@ -184,12 +183,11 @@ def _seconds(work: Mapping[Work, float], speeds: Mapping[Work, float]) -> float:
     return sum(count * speeds[kind] for kind, count in work.items())
 
 
-def _battery(use: Use, *, connects: bool) -> float:
+def _battery(use: Use, radio: PhoneRadio) -> float:
     """Return mAh of a day: scans, advertisements and connections of an Android phone."""
-    radio = CONNECTING if connects else BROADCASTING
     timings, habit = radio.timings[System.ANDROID], radio.habits_of_system(System.ANDROID)
     counts = {"scans": round(SECONDS_PER_DAY / _round_s(timings))}
-    if connects:  # each record of an encounter comes with a connection, made or answered
+    if radio.connects:  # each record of an encounter comes with a connection, made or answered
         counts["served"] = round(use.met_day * use.readings)
     percent = battery_percent_per_hour(
         counts,
@@ -350,7 +348,6 @@ _FORMULAS: Final[Mapping[str, _Formulas]] = {
         up_case=_bluetrace_case,
         phone=lambda use: Counter[Work](),  # noqa: ARG005 - it reads what the server made
         server=_bluetrace_server,
-        connects=True,
     ),
     "gaen": _Formulas(
         air=31,

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from simulations.scores.cost import (
     PROTOCOLS,
@@ -29,6 +30,7 @@ from tests.conftest import counted_entropy
 from tracetogether.bluetrace.handshake import PROFILE as BLUETRACE
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
 from tracetogether.bluetrace.upload import write_upload
+from tracetogether.cli import cli
 from tracetogether.crypto import SigningKey
 from tracetogether.desire.air import slices_of
 from tracetogether.desire.air import write_advertisement as desire_advertisement
@@ -317,3 +319,21 @@ def test_use_that_makes_no_sense_is_refused(wrong: dict[str, float], said: str) 
         Use(**wrong)
     with pytest.raises(ValueError, match="no protocol 'pepp-pt': there are bluetrace, gaen"):
         cost_of("pepp-pt")
+
+
+def test_the_command_prints_the_formulas_and_refuses_what_makes_no_sense() -> None:
+    words = ["simulate", "costs", "--cases-day", "6294", "--days", "5", "--padding", "5.4"]
+    done = CliRunner().invoke(cli, [*words, "--json"])
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    use = Use(cases_day=6_294, days=5, padding=5.4)
+    assert said["use"]["padding"] == 5.4
+    assert said["protocols"] == [
+        {"protocol": name, **cost_of(name, use).to_json()} for name in PROTOCOLS
+    ]
+    shown = CliRunner().invoke(cli, words).stdout
+    assert "A day of 1,000,000 users and 6,294 cases" in shown
+    assert all(name in shown for name in PROTOCOLS)
+    wrong = CliRunner().invoke(cli, ["simulate", "costs", "--window-h", "5"])
+    assert wrong.exit_code == 2
+    assert "does not divide a day" in wrong.stderr

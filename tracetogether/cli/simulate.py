@@ -15,6 +15,7 @@ _LISTED: Final[Mapping[str, str]] = MappingProxyType(
         "check": "Check SCENARIO, a TOML file or a name from `simulate list`, without playing it.",
         "cost-curve": "Show how many calls find how many contacts in SCENARIO, as lists "
         "promise and in truth.",
+        "costs": "Say what each protocol costs a phone and its server, by formulas.",
         "export": "Play scenarios and write the share of contacts found into FOLDER, for "
         "another simulator.",
         "gates": "Say whom gates would keep out after each SCENARIO, by default all, and how "
@@ -38,6 +39,7 @@ _PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "bench": "tracetogether.cli.simulate_bench:bench_crowds",
         "check": "tracetogether.cli.simulate_scenario:check",
         "cost-curve": "tracetogether.cli.simulate_costs:cost_curve",
+        "costs": "tracetogether.cli.simulate_protocol_costs:protocol_costs",
         "export": "tracetogether.cli.simulate_export:export_numbers",
         "gates": "tracetogether.cli.simulate_gates:study_kept_out",
         "keys": "tracetogether.cli.simulate_scenario:keys",
