@@ -122,7 +122,7 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with SqliteContactLog.open(path, now=NOW) as log:
         log.append([sighting(n) for n in range(100)])
-        pages = log._pragma("page_count")
+        pages = log._file._pragma("page_count")
         log._db.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(StoreError, match=r"log\.db: the disk is full.*kept"):
             log.append([sighting(n) for n in range(100, 5_000)])
@@ -185,7 +185,7 @@ def test_a_newer_format_is_not_touched(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_gets_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracetogether.adapters.sqlite_log._BUSY_S", 0.0)
+    monkeypatch.setattr("tracetogether.adapters.sqlite_log.phone_file._BUSY_S", 0.0)
     path = tmp_path / "log.db"
     with SqliteContactLog.open(path, now=NOW) as log:
         log._db.execute("BEGIN IMMEDIATE")
@@ -217,7 +217,7 @@ def test_a_sighting_that_no_database_can_hold_is_refused_whole(tmp_path: Path) -
 def test_the_journal_is_a_write_ahead_log(tmp_path: Path) -> None:
     with SqliteContactLog.open(tmp_path / "log.db", now=NOW) as log:
         assert log._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert log._pragma("synchronous") == 2
+        assert log._file._pragma("synchronous") == 2
 
 
 def test_a_log_of_100_000_sightings_is_read_in_columns(tmp_path: Path) -> None:

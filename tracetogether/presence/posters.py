@@ -9,7 +9,7 @@ browser sends that part of an address.
 import base64
 import binascii
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -72,6 +72,7 @@ class Poster:
         end: until when; None if for good.
         default_minutes: after how long a visit ends without a scan; None if it says nothing.
         payload: the content as it was read; empty for the forms "nhs" and "nz".
+        text: the code's text as it was read; as secret as the id.
     """
 
     description: str
@@ -83,6 +84,7 @@ class Poster:
     end: int | None = None
     default_minutes: int | None = None
     payload: bytes = field(default=b"", repr=False)
+    text: str = field(default="", repr=False)
 
     def counts_at(self, now: float) -> bool:
         """Return whether the poster counts at ``now`` (epoch seconds)."""
@@ -138,7 +140,8 @@ def make_poster(
     payload = number_field(1, _VERSION)
     for number, part in ((2, location), (3, crowd), (4, vendor)):
         payload += bytes_field(number, part)
-    return read_payload(payload, OWN)
+    poster = read_payload(payload, OWN)
+    return replace(poster, text=poster_url(poster))
 
 
 def poster_url(poster: Poster, host: str = "") -> str:
@@ -179,7 +182,7 @@ def read_poster(text: str) -> Poster:
         payload = base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
     except (binascii.Error, ValueError):
         raise UnreadableMessageError("the poster's content is no Base64", "poster-base64") from None
-    return read_payload(payload, form)
+    return replace(read_payload(payload, form), text=text.strip())
 
 
 def _form_and_content(text: str) -> tuple[str, str]:

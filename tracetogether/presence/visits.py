@@ -28,6 +28,7 @@ class Visit:
         default_s: after how long it ends if nobody scans again.
         open: it has not ended yet.
         note: the owner's own words.
+        poster: the poster's code, as it was read; secret, as the id is.
     """
 
     location_id: bytes = field(repr=False)
@@ -38,6 +39,7 @@ class Visit:
     default_s: int = VISITS.default_s
     open: bool = False
     note: str = ""
+    poster: str = field(default="", repr=False)
 
     @property
     def minutes(self) -> int:
@@ -155,6 +157,7 @@ def scanned(visits: Iterable[Visit], poster: Poster, now: float, note: str = "")
         default_s=poster.default_s,
         open=True,
         note=note,
+        poster=poster.text,
     )
     return _joined(change, VisitChange((), (begun,), begun))
 

@@ -1,25 +1,21 @@
-"""A phone's contact log in one SQLite file: what is committed survives a kill at any moment."""
+"""A phone's contact log in one SQLite file."""
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Final, Self, cast
 
 import numpy as np
 
+from tracetogether.adapters.sqlite_log.phone_file import FileKind, PhoneFile
 from tracetogether.contactlog import CLOCK_STEP_S, ContactLog, LogClock, clock_after
-from tracetogether.errors import DamagedLogError, StoreError
 from tracetogether.labels import Labels
 from tracetogether.parameters import RETENTION
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import is_rssi
-
-_APPLICATION: Final = 0x54544C47  # "TTLG": marks the file as one of this program
-_VERSION: Final = 1
-_BUSY_S: Final = 5.0
 
 _SCHEMA: Final = """
 CREATE TABLE sighting (
@@ -36,17 +32,19 @@ CREATE TABLE sighting (
 ) STRICT;
 CREATE INDEX sighting_by_time ON sighting (time);
 """
-# Files of earlier versions lack it; those versions do not look at it. It holds one row at most.
-_CLOCK_TABLE: Final = """
-CREATE TABLE IF NOT EXISTS clock (
-    believed REAL,
-    latest REAL NOT NULL,
-    doubted_s REAL NOT NULL
-) STRICT
-"""
 _COLUMNS: Final = (
     "time, peer, rssi_dbm, tx_power_dbm, peer_model, observer_model, organisation, version,"
     " as_central"
+)
+_KIND: Final = FileKind(
+    what="contact log",
+    rows="sightings",
+    application=0x54544C47,  # "TTLG"
+    version=1,
+    schema=_SCHEMA,
+    table="sighting",
+    columns=("id", *_COLUMNS.split(", ")),
+    if_damaged="a node moves its own aside at the next `tracetogether node run`",
 )
 _BETWEEN: Final = "WHERE time >= ? AND time < ? ORDER BY time, id"
 _EVER: Final = 1e300
@@ -70,9 +68,9 @@ class SqliteContactLog(ContactLog):
     Opened by one process and thread at a time for writing; others may read meanwhile.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, retention_s: int) -> None:
-        self._db = connection
-        self._path = path
+    def __init__(self, file: PhoneFile, retention_s: int) -> None:
+        self._file = file
+        self._db = file.db
         self._retention_s = retention_s
 
     @classmethod
@@ -98,60 +96,15 @@ class SqliteContactLog(ContactLog):
             StoreError: the file can't be opened or written.
             DamagedLogError: it is damaged, or not a contact log.
         """
-        path = Path(path)
-        if must_exist and not (path.exists() and path.stat().st_size):
-            msg = f"contact log {path}: the file is empty or missing, though it existed before"
-            raise DamagedLogError(msg)
-        mode = "ro" if read_only else "rwc"
-        with _clear_errors(path):
-            if not read_only and not path.exists():
-                path.touch(0o600)  # SQLite gives its journals the same mode
-            db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}",
-                uri=True,
-                timeout=_BUSY_S,
-                isolation_level=None,  # this class begins and ends transactions
-            )
-        log = cls(db, path, retention_s)
-        try:
-            with _clear_errors(path):
-                log._prepare(read_only=read_only)
-            if not read_only:
+        file = PhoneFile.open(Path(path), _KIND, read_only=read_only, must_exist=must_exist)
+        log = cls(file, retention_s)
+        if not read_only:
+            try:
                 log.purge(time.time() if now is None else now)
-        except BaseException:
-            db.close()
-            raise
+            except BaseException:
+                file.db.close()
+                raise
         return log
-
-    def _prepare(self, *, read_only: bool) -> None:
-        application = self._pragma("application_id")
-        version = self._pragma("user_version")
-        if not read_only and self._is_blank():
-            self._db.execute("PRAGMA journal_mode = WAL")
-            with self._transaction():
-                if self._is_blank():  # no other process was faster
-                    for statement in _SCHEMA.split(";"):
-                        self._db.execute(statement)
-                    self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
-                    self._db.execute(f"PRAGMA user_version = {_VERSION}")
-        elif application != _APPLICATION:
-            msg = f"{self._path} is a database, but not a contact log: name another file"
-            raise DamagedLogError(msg)
-        elif version != _VERSION:
-            msg = f"{self._path} has log format {version}; this program reads {_VERSION}: update it"
-            raise StoreError(msg)
-        found = tuple(row[1] for row in self._db.execute("PRAGMA table_info(sighting)"))
-        if found != ("id", *_COLUMNS.split(", ")):
-            msg = (
-                f"contact log {self._path}: its table of sightings is missing or has other columns"
-            )
-            raise DamagedLogError(msg)
-        if not read_only and not self._has_clock():
-            with self._transaction():
-                self._db.execute(_CLOCK_TABLE)
-        # A commit is on the disk when append returns: a phone's battery may end at any moment.
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA secure_delete = ON")  # what is purged is overwritten
 
     def check(self) -> None:
         """Read the whole file once.
@@ -159,18 +112,14 @@ class SqliteContactLog(ContactLog):
         Raises:
             DamagedLogError: it is damaged.
         """
-        with _clear_errors(self._path):
-            (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if found != "ok":
-            msg = f"contact log {self._path}: it is damaged ({found})"
-            raise DamagedLogError(msg)
+        self._file.check()
 
     def append(self, rows: Iterable[Sighting]) -> None:
         """Write down ``rows``, all or none of them."""
         new = list(rows)
         if not new:
             return
-        with _clear_errors(self._path), self._transaction():
+        with self._file.errors(), self._file.transaction():
             clock = clock_after(self._clock(), new, self._retention_s)
             self._db.executemany(
                 f"INSERT INTO sighting ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
@@ -199,7 +148,7 @@ class SqliteContactLog(ContactLog):
 
     def purge(self, now: float, *, confirmed: bool = False) -> int:
         """Drop everything older than the retention; return how many sightings went."""
-        with _clear_errors(self._path), self._transaction():
+        with self._file.errors(), self._file.transaction():
             gone = 0
             if confirmed:
                 clock = LogClock(now, now)
@@ -211,13 +160,12 @@ class SqliteContactLog(ContactLog):
                 clock = self._clock().after(now, self._retention_s)
             gone += self._drop_by(clock)
         if gone:
-            with _clear_errors(self._path):  # the write-ahead log still holds the old pages
-                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._file.overwrite_gone()
         return gone
 
     def set_aside(self) -> int:
         """Return how many sightings are too old by a clock that is doubted."""
-        with _clear_errors(self._path):
+        with self._file.errors():
             clock = self._clock()
             if not clock.doubted_s:
                 return 0
@@ -228,14 +176,13 @@ class SqliteContactLog(ContactLog):
         return count
 
     def __len__(self) -> int:
-        with _clear_errors(self._path):
+        with self._file.errors():
             count: int = self._db.execute("SELECT count(*) FROM sighting").fetchone()[0]
         return count
 
     def close(self) -> None:
         """Close the file."""
-        with _clear_errors(self._path):
-            self._db.close()
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -246,50 +193,22 @@ class SqliteContactLog(ContactLog):
     def _read(self, start: float | None, end: float | None) -> list[_Row]:
         between = (-_EVER if start is None else start, _EVER if end is None else end)
         query = f"SELECT {_COLUMNS} FROM sighting {_BETWEEN}"  # noqa: S608 - constants
-        with _clear_errors(self._path), closing(self._db.execute(query, between)) as cursor:
+        with self._file.errors(), closing(self._db.execute(query, between)) as cursor:
             return cursor.fetchall()
-
-    def _has_clock(self) -> bool:
-        found = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'clock'")
-        return bool(found.fetchone()[0])
 
     def _clock(self) -> LogClock:
         """Return the stored clock; without one, a clock that shows the newest sighting's time."""
-        if self._has_clock():
-            row = self._db.execute("SELECT believed, latest, doubted_s FROM clock").fetchone()
-            if row is not None:
-                return LogClock(*row)
+        clock = self._file.clock()
+        if clock is not None:
+            return clock
         newest = self._db.execute("SELECT max(time) FROM sighting").fetchone()[0]
         return LogClock() if newest is None else LogClock(newest, newest)
 
     def _drop_by(self, clock: LogClock) -> int:
         """Store the clock, delete what is too old by it, and return how many sightings went."""
-        self._db.execute("DELETE FROM clock")
-        self._db.execute(
-            "INSERT INTO clock (believed, latest, doubted_s) VALUES (?, ?, ?)",
-            (clock.believed, clock.latest, clock.doubted_s),
-        )
+        self._file.keep_clock(clock)
         cutoff = clock.cutoff(self._retention_s)
         return self._db.execute("DELETE FROM sighting WHERE time < ?", (cutoff,)).rowcount
-
-    def _is_blank(self) -> bool:
-        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        return tables == 0 and self._pragma("application_id") == 0
-
-    def _pragma(self, name: str) -> int:
-        value: int = self._db.execute(f"PRAGMA {name}").fetchone()[0]
-        return value
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
 
 
 def salvage(path: Path) -> list[Sighting]:
@@ -307,40 +226,3 @@ def salvage(path: Path) -> list[Sighting]:
                         break
                     found[number] = _sighting(cast("_Row", tuple(row)))
     return [found[number] for number in sorted(found) if is_rssi(found[number].rssi_dbm)]
-
-
-@contextmanager
-def _clear_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ones that say what is wrong, where, and what to do."""
-    try:
-        yield
-    except (OverflowError, UnicodeError):
-        msg = f"contact log {path}: a sighting has a number or a text that SQLite can't store"
-        raise StoreError(msg) from None
-    except OSError as error:
-        msg = f"contact log {path}: it can't be created ({error.strerror}): check that the folder "
-        msg += "exists and that you may write to it"
-        raise StoreError(msg) from None
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        match name.split("_")[:2]:
-            case ["SQLITE", "FULL"]:
-                msg = "the disk is full: free some space; all earlier sightings are kept"
-            case ["SQLITE", "READONLY"]:
-                msg = "the file is read-only: make it and its folder writable"
-            case ["SQLITE", "CANTOPEN"]:
-                msg = (
-                    "it can't be opened: check that the folder exists and that you may write to it"
-                )
-            case ["SQLITE", "BUSY"]:
-                msg = "another program is writing to it: end that one, then try again"
-            case ["SQLITE", "NOTADB"] | ["SQLITE", "CORRUPT"]:
-                msg = (
-                    "it is damaged or not an SQLite file: name another file; a node moves its own "
-                    "aside at the next `tracetogether node run`"
-                )
-                raise DamagedLogError(f"contact log {path}: {msg}") from None
-            case _:
-                msg = str(error)
-        complaint = f"contact log {path}: {msg}"
-        raise StoreError(complaint) from None
