@@ -219,7 +219,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps)
 def test_both_logs_do_the_same_and_lose_nothing(tmp_path_factory: object, taken: list) -> None:
     place = tmp_path_factory.mktemp("visits") / "visits.db"  # type: ignore[attr-defined]

@@ -7,12 +7,15 @@ there, and nothing of nearness: that two people were in one room does not make a
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from tracetogether.crypto import sha256
 from tracetogether.errors import SealError, UnreadableMessageError
-from tracetogether.parameters import VISITS
-from tracetogether.presence.packages import WarningPackage
+from tracetogether.parameters import BLUETRACE, VISITS
+from tracetogether.presence.packages import WarningPackage, heard_digest
 from tracetogether.presence.sealed import SealedVisit, WarnedTime
 from tracetogether.presence.visits import Visit
+from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE
 
 
@@ -21,10 +24,12 @@ class SamePlace:
     """The owner was where a case was, at the same time.
 
     Attributes:
-        description, address: the place, as its poster says; a stranger's texts.
+        description, address: the place, as its poster says; a stranger's texts. "" for a place
+            whose TempIDs the phone noted: the phone doesn't know its name.
         start, end: when both were there, epoch seconds.
         minutes: for how long, whole minutes.
-        mark: a digest of the warning, by which a phone tells of it once.
+        marks: digests of the warnings, by which a phone shows each once.
+        by: "visit" or "heard".
     """
 
     description: str
@@ -32,7 +37,8 @@ class SamePlace:
     start: float
     end: float
     minutes: int
-    mark: bytes = field(repr=False)
+    marks: frozenset[bytes] = field(repr=False)
+    by: str = "visit"
 
 
 def overlap(start: float, end: float, warned: WarnedTime) -> tuple[float, float] | None:
@@ -65,9 +71,38 @@ def same_places(visits: Iterable[Visit], package: WarningPackage) -> list[SamePl
             if shared is None or shared[1] - shared[0] < VISITS.least_s:
                 continue
             minutes = int((shared[1] - shared[0]) // SECONDS_PER_MINUTE)
-            mark = sha256(sealed.to_columns())
-            found.append(SamePlace(visit.description, visit.address, *shared, minutes, mark))
-    return sorted(found, key=lambda place: (place.start, place.mark))
+            marks = frozenset((sha256(sealed.to_columns()),))
+            found.append(SamePlace(visit.description, visit.address, *shared, minutes, marks))
+    return sorted(found, key=lambda place: (place.start, sorted(place.marks)))
+
+
+def heard_places(log: Sightings, package: WarningPackage) -> list[SamePlace]:
+    """Return when the phone noted warned places' TempIDs for at least 10 minutes, by time.
+
+    A place changes its TempID every quarter of an hour, and two of them can't be told to be of
+    one place. So stays that lie less than a quarter of an hour apart are joined.
+
+    Args:
+        log: the phone's own contact log.
+        package: the warnings.
+    """
+    digests = [heard_digest(name) for name in log.peer.names]
+    published = frozenset(package.heard)
+    # The last value is that of rows without a token, whose code is -1.
+    warned = np.array([*(digest in published for digest in digests), False], dtype=np.bool_)
+    rows = np.flatnonzero(warned[log.peer.codes])
+    rows = rows[np.argsort(log.time[rows], kind="stable")]
+    gaps = np.flatnonzero(np.diff(log.time[rows]) >= BLUETRACE.validity_s)
+    found = []
+    for stay in np.split(rows, gaps + 1):
+        if not len(stay):
+            continue
+        start, end = float(log.time[stay[0]]), float(log.time[stay[-1]])
+        if end - start >= VISITS.least_s:
+            marks = frozenset(digests[code] for code in np.unique(log.peer.codes[stay]).tolist())
+            minutes = int((end - start) // SECONDS_PER_MINUTE)
+            found.append(SamePlace("", "", start, end, minutes, marks, by="heard"))
+    return found
 
 
 def _whole(visits: Iterable[Visit]) -> list[Visit]:

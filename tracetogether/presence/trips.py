@@ -6,7 +6,7 @@ with about as many seats. How near one sat is reckoned on the phone.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Self
@@ -29,8 +29,10 @@ _DAY, _REGION, _PREFIX, _TRIPS = range(2, 6)
 _ROW_BYTES: Final = 2
 _ENTRY_BYTES: Final = ID_BYTES + 2 * _ROW_BYTES
 _PREFIXES: Final = 256
-_WORD: Final = re.compile(r"[A-Z0-9]{0,8}")
-_SERVICE: Final = re.compile(r"([A-Z0-9]{0,7}?)0*([0-9]{1,5})([A-Z]?)")
+_WORD: Final = re.compile(r"[A-Z0-9]{0,8}", re.ASCII)
+_SERVICE: Final = re.compile(
+    r"([A-Z]{0,3}|[A-Z][0-9]|[0-9][A-Z])0*([1-9][0-9]{0,4})([A-Z]?)", re.ASCII
+)
 _TRAIN: Final = re.compile(r"[GDCZTKYLS]?[0-9]{1,4}")
 _FLIGHT: Final = re.compile(r"([A-Z][A-Z0-9]|[0-9][A-Z])[0-9]{1,4}")
 CHINA_RAILWAY: Final = "CR"
@@ -88,6 +90,11 @@ class Trip:
                 "{car!r} is no car: write its number, such as 5", "trip-car", car=car
             )
         return cls(who, plain, _iso_day(day), wagon)
+
+    @property
+    def is_train(self) -> bool:
+        """Whether it is a train: one with a car, or one of China Railway."""
+        return bool(self.car) or self.carrier == CHINA_RAILWAY
 
     @property
     def location_id(self) -> bytes:
@@ -264,8 +271,3 @@ def _plain(text: str) -> str:
 def _trip_in(entry: bytes) -> TripWarning:
     rows = (int.from_bytes(part) for part in cut(entry[ID_BYTES:], _ROW_BYTES))
     return TripWarning(entry[:ID_BYTES], *rows)
-
-
-def newest_days(today: int, days: int) -> Iterable[int]:
-    """Return the numbers of ``today`` and the days before it, ``days`` in all."""
-    return range(today, today - days, -1)

@@ -36,10 +36,11 @@ REVOCATIONS: Final = "revocations"  # lists of revoked passes
 WARNINGS: Final = "warnings"
 RECORDS: Final = "records"  # what is handed to another authority, and its answers
 SEALED_RECORDS: Final = "records-sealed"  # signs nothing: records are sealed to this key
+POSTERS: Final = "posters"  # signed posters of venues, as the NHS's
 PURPOSES: Final = frozenset(
     (
         PASS, DCC_TEST, DCC_VACCINATION, DCC_RECOVERY, NZ_PASS,
-        TRUST, REVOCATIONS, WARNINGS, RECORDS, SEALED_RECORDS,
+        TRUST, REVOCATIONS, WARNINGS, RECORDS, SEALED_RECORDS, POSTERS,
     )
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from tracetogether.signed.trust import (
     DCC_VACCINATION,
     NZ_PASS,
     PASS,
+    POSTERS,
     PURPOSES,
     TrustedKey,
     TrustList,
@@ -23,7 +24,7 @@ from tracetogether.signed.trust import (
 
 MOST_BYTES: Final = 4 << 20
 _DCC: Final = frozenset((DCC_TEST, DCC_VACCINATION, DCC_RECOVERY))
-_SHOWABLE: Final = _DCC | {PASS, NZ_PASS}
+_SHOWABLE: Final = _DCC | {PASS, NZ_PASS, POSTERS}
 _USES: Final = MappingProxyType(
     {
         f"1.3.6.1.4.1.{arc}1847.2021.1.{number}": purpose

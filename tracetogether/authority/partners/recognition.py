@@ -33,6 +33,7 @@ from tracetogether.healthcode.passes import NUMBER_BYTES, number_abroad
 from tracetogether.healthcode.revocations import RevocationList
 from tracetogether.signed.trust import (
     PASS,
+    POSTERS,
     PURPOSES,
     RECORDS,
     REVOCATIONS,
@@ -51,7 +52,7 @@ MOST_DAYS: Final = 366
 MOST_PARTNERS: Final = 200
 MOST_KEYS_OF_A_KID: Final = 3  # of one partner: a gate tries all keys of a kid
 MOST_REVOKED: Final = 200_000  # passes: about 4,000 restricted people of one partner
-_OURS_ALONE: Final = frozenset((TRUST, REVOCATIONS))
+_OURS_ALONE: Final = frozenset((TRUST, REVOCATIONS, POSTERS))
 _BETWEEN_AUTHORITIES: Final = frozenset((RECORDS, SEALED_RECORDS))  # no gate needs these keys
 GRANTABLE: Final = PURPOSES - _OURS_ALONE - {SEALED_RECORDS}
 """What can be recognised of a partner; it never signs lists for our gates."""

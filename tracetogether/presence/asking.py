@@ -1,0 +1,61 @@
+"""Which packages of warnings a phone asks for: it depends on the clock and on the last time only.
+
+Where the owner was has no part in it, so that the requests say nothing of that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracetogether.errors import UnreadableMessageError
+from tracetogether.parameters import VISITS
+from tracetogether.presence.packages import WarningPackage, hour_of
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class AskedWarnings:
+    """The packages that a phone got.
+
+    Attributes:
+        packages: the newest first.
+        hour: number of the last hour that they cover.
+        since: number of the first hour that they cover without a gap.
+    """
+
+    packages: tuple[WarningPackage, ...]
+    hour: int
+    since: int
+
+
+def ask_for_warnings(
+    fetch: Callable[[int], WarningPackage], asked_hour: int | None, now: float, days: int = 0
+) -> AskedWarnings:
+    """Fetch the newest package, and those before it that were not asked for yet.
+
+    Args:
+        fetch: takes the number of an hour and returns the package that ends with it.
+        asked_hour: the last hour that was asked for; None takes the newest package alone.
+        now: epoch seconds.
+        days: go back this many days, whatever was asked for; 0 goes back to the last time.
+
+    Raises:
+        UnreadableMessageError: a package is of another hour than was asked for.
+    """
+    newest = hour_of(now) - 1  # the present hour is not over
+    oldest = newest + 1 - VISITS.published_days * SECONDS_PER_DAY // SECONDS_PER_HOUR
+    if days:
+        wanted = newest + 1 - days * SECONDS_PER_DAY // SECONDS_PER_HOUR
+    else:
+        wanted = newest if asked_hour is None else min(asked_hour + 1, newest)
+    wanted = max(wanted, oldest)
+    packages: list[WarningPackage] = []
+    hour = newest
+    while not packages or hour >= wanted:
+        package = fetch(hour)
+        if package.hour != hour:
+            raise UnreadableMessageError(
+                "a package of another hour than was asked for", "package-hour"
+            )
+        packages.append(package)
+        hour = package.since - 1
+    return AskedWarnings(tuple(packages), newest, hour + 1)
