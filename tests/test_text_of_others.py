@@ -9,6 +9,7 @@ import ast
 import json
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.conftest import counted_entropy
 from tests.test_plain_text import EVIL, steers
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.authority.access.permissions import CONSOLE
@@ -28,6 +30,7 @@ from tracetogether.cli.node_folder import BATCH, CREDENTIAL, LOG, SETTINGS
 from tracetogether.cli.node_live import JsonOutput, TableOutput, peers_table
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.node import Node
+from tracetogether.presence.posters import make_poster
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.sightings import Sighting
 
@@ -121,6 +124,15 @@ def each(*calls: str) -> Words:
 
 
 D = "--dir {place}/authority"
+POSTER = make_poster("[red]Bar[/red]", "[/x]", entropy=counted_entropy(5)).text
+EVIL_POSTER = (
+    "NZCOVIDTRACER:"
+    + b64encode(
+        json.dumps(
+            {"gln": "7" * 13, "ver": "c19:1", "typ": "entry", "opn": EVIL, "adr": EVIL}
+        ).encode()
+    ).decode()
+)
 COMMANDS: dict[str, Words] = {
     "authority appeal decide": each(
         f"{{evil}} upheld --yes {D} --token-file {{place}}/authority/operator.token",
@@ -305,11 +317,38 @@ COMMANDS: dict[str, Words] = {
     "simulate validate movement": each("--pedestrians {table}", "--office {table}"),
     "simulate validate replay": each("--trajectories {table} --readings {table}"),
     "simulate validate trials": each("--trial {evil}"),
+    "trip add": each(
+        "{evil} {evil}",
+        "G1 2020-01-25 --car {evil}",
+        "G1 2020-01-25 --seat {evil} --dir {table}",
+        "G1 2020-01-25 --carrier {evil}",
+    ),
+    "trip check": each("{evil} {evil}", "--dir {place}/node", "G1 2020-01-25 --server {evil}"),
+    "trip forget": each("{evil} {evil}", "G1 2020-01-25 --dir {table}"),
+    "trip list": each("--dir {place}/node", "--dir {table} --json"),
     "upload": each(
         "{place}/node/phone.db --dry-run",
         "{table} --dry-run",
         "{table} --pin {evil} --server {evil}",
     ),
+    "venue poster": each(
+        "{evil}",
+        "Bar --address {evil}",
+        "Bar --from {evil}",
+        "Bar --host {evil}",
+        "Bar --out {evil}",
+    ),
+    "visit check": each("--dir {place}/node", "--server {evil}", "--dir {table}"),
+    "visit forget": each("--place {evil}", "--since {evil}", "--all --dir {table}"),
+    "visit in": each(
+        "{evil}",
+        "{table}",
+        f"{POSTER} --note {{evil}} --dir {{place}}/evil",
+        f"{POSTER} --at {{evil}}",
+    ),
+    "visit list": each("--dir {place}/evil", "--dir {place}/evil --json", "--dir {table}"),
+    "visit out": each("--dir {place}/evil", "--at {evil}"),
+    "visit read": each("{evil}", "{table} --key {table}", EVIL_POSTER),
 }
 """Every command, with calls in which the texts of others are shown, or get into an error."""
 

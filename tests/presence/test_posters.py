@@ -151,11 +151,19 @@ def test_signed_posters_of_the_nhs(case: dict) -> None:
         assert code_of(case["text"]) in {"poster-form", "poster-nhs-form", "poster-signature"}
 
 
-def test_the_key_of_the_nhs_can_be_a_jwk() -> None:
+def jwk_set() -> bytes:
     point = UK_KEY.to_der()[-64:]
     x, y = (urlsafe_b64encode(part).decode().rstrip("=") for part in (point[:32], point[32:]))
-    jwk = {"keys": [{"kty": "EC", "crv": "P-256", "kid": "3", "x": x, "y": y}]}
-    keys = read_trust_file(json.dumps(jwk).encode())
+    return json.dumps(
+        {"keys": [{"kty": "EC", "crv": "P-256", "kid": UK["kid"], "x": x, "y": y}]}
+    ).encode()
+
+
+UK_JWK = jwk_set()
+
+
+def test_the_key_of_the_nhs_can_be_a_jwk() -> None:
+    keys = read_trust_file(UK_JWK)
     accepted = [case for case in UK["cases"] if case["expected"] == "accept"]
     places = {read_any_poster(case["text"], keys).location_id for case in accepted}
     assert len(accepted) == 2

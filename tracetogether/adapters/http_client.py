@@ -311,6 +311,36 @@ class AuthorityClient:
         """Return the signed list of revoked passes."""
         return self._signed_list("/v1/revocations", "revocations")
 
+    # --- everybody's calls: they name no phone, and ask for the same ---
+
+    def fetch_warnings(self, hour: int) -> bytes | None:
+        """Return the signed package of warnings that ends with an hour; None if there is none.
+
+        Args:
+            hour: number of an hour that is over (epoch seconds / 3600).
+        """
+        return self._public(f"/v1/warnings/{hour}")
+
+    def fetch_trips(self, day: str, prefix: int | None = None) -> bytes | None:
+        """Return the signed list of cases' trips of a day; None if there is none.
+
+        Args:
+            day: YYYY-MM-DD.
+            prefix: of a divided day, the part whose places begin with this byte.
+        """
+        part = "" if prefix is None else f"?prefix={prefix:02x}"
+        return self._public(f"/v1/trips/{quote(day, safe='')}{part}")
+
+    def _public(self, path: str) -> bytes | None:
+        try:
+            response = self._request("GET", path, {"Accept": "application/cose"}, None, self._again)
+            if response.status == 200:
+                return bytes(response.data)
+            self._read(response)
+        except NotFoundError:
+            return None
+        raise UnreachableError(f"{self._url} answers without content: check its address")
+
     def _signed_list(self, path: str, name: str) -> bytes:
         answer = self._call("GET", path, None, repeatable=True)
         try:
@@ -367,6 +397,17 @@ class AuthorityClient:
         if said is not None:
             headers["Content-Type"] = "application/json"
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
+        retries = self._again if repeatable else self._once
+        return self._read(self._request(method, path, headers, body, retries))
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        retries: Retry,
+    ) -> urllib3.BaseHTTPResponse:
         try:
             response = self._pool.request(
                 method,
@@ -374,12 +415,12 @@ class AuthorityClient:
                 body=body,
                 headers=headers,
                 redirect=False,  # secrets go to the one address that was given
-                retries=self._again if repeatable else self._once,
+                retries=retries,
             )
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self._url, error) from None
         self.server_time = _time(response.headers.get("Date"))
-        return self._read(response)
+        return response
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
         try:

@@ -29,16 +29,27 @@ def qr_lines(text: str, form: str = SCREEN) -> list[str]:
     return ["".join(_HALVES[pair] for pair in zip(*both, strict=True)) for both in pairs]
 
 
-def save_qr(text: str, path: Path, form: str = SCREEN) -> None:
-    """Write a QR code as PNG or SVG, by the ending of the name; only the owner can read it.
+def save_qr(text: str, path: Path, form: str = SCREEN, *, mode: int = PRIVATE) -> None:
+    """Write a QR code as PNG or SVG, by the ending of the name.
+
+    Args:
+        text: what the code holds.
+        path: the file.
+        form: "screen" or "paper", which sets the error correction.
+        mode: of the file; only the owner can read it unless another one is given.
 
     Raises:
         StoreError: it can't be written.
     """
-    with whole_file(path, mode=PRIVATE) as half:
+    with whole_file(path, mode=mode) as half:
         _made(text, form).save(
             str(half), kind=path.suffix[1:].lower(), border=_BORDER, scale=_PIXELS
         )
+
+
+def qr_svg(text: str, form: str = PAPER) -> str:
+    """Return a QR code as an element ``svg`` for a page, 1 mm a module."""
+    return _made(text, form).svg_inline(border=_BORDER, unit="mm", scale=1)
 
 
 def _made(text: str, form: str) -> segno.QRCode:

@@ -39,7 +39,10 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "privacy": "Measure what each feature tells gates, authorities, partners and thieves.",
         "record": "Write every advertisement that this machine hears into FILE.csv, until Ctrl-C.",
         "simulate": "Simulate crowds of people whose phones run this library.",
+        "trip": "Note trips by train and flight on this phone, and see whether a case was aboard.",
         "upload": "Send LOG, a phone's contact log, to the health authority.",
+        "venue": "Make the poster by which guests of a place note their visits.",
+        "visit": "Note visits to places on this phone, and see warnings of these places.",
     }
 )
 """Command -> the first sentence of its help. The list of commands imports none of them."""

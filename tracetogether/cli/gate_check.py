@@ -1,7 +1,5 @@
 """`tracetogether gate check`: the verdict on one text or picture."""
 
-import re
-import sys
 import time
 from functools import reduce
 from pathlib import Path
@@ -9,11 +7,10 @@ from typing import Final
 
 import click
 
-from tracetogether.adapters.qr_images import MOST_BYTES as MOST_PICTURE_BYTES
-from tracetogether.adapters.qr_images import codes_in, is_picture
 from tracetogether.cli.console import print_json, utc_text
 from tracetogether.cli.gate_folder import DEFAULT_FOLDER, SETTINGS, GateSettings, load_lists
 from tracetogether.cli.options import EXISTING_FILE, as_json, moment_of
+from tracetogether.cli.shown_code import shown_content, texts_in
 from tracetogether.errors import TrustError, UnreadableMessageError
 from tracetogether.healthcode.gate_lists import GateLists
 from tracetogether.healthcode.revocations import RevocationList
@@ -23,7 +20,6 @@ from tracetogether.signed.trust import TrustList
 from tracetogether.signed.trust_files import read_trust_file
 
 _CODES: Final = ("HC1:", "NZCP:", "shc:/")  # how a text begins that is no name of a file
-_FILE_NAME: Final = re.compile(r"[^\n:]{1,200}\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
 @click.command()
@@ -60,7 +56,7 @@ def check(
     Nothing is asked over a network, and nothing is kept.
     """
     now = time.time() if at is None else moment_of(at, "--at")
-    verdict = _judge(_content(shown), _lists(files, now), now)
+    verdict = _judge(shown_content(shown, _CODES), _lists(files, now), now)
     if as_json:
         print_json(_as_json(verdict))
     else:
@@ -95,37 +91,10 @@ def _read_keys(file: Path) -> TrustList:
         raise TrustError("{file}: {fault}", error.code, file=file, fault=error) from None
 
 
-def _content(shown: str) -> bytes:
-    """Return what was shown: the bytes of a file or of the standard input, or the text itself.
-
-    Raises:
-        click.UsageError: the standard input is a terminal, or a file can't be read. A text that
-            looks like a name, such as ``photo.jpg``, is a file that is not there.
-    """
-    if shown == "-":
-        if sys.stdin.isatty():
-            raise click.UsageError("give a code's text, a file, or a pipe for the standard input")
-        return sys.stdin.buffer.read(MOST_PICTURE_BYTES + 1)
-    if not shown.startswith(_CODES):
-        try:
-            with Path(shown).open("rb") as file:
-                return file.read(MOST_PICTURE_BYTES + 1)
-        except (IsADirectoryError, PermissionError) as error:
-            raise click.UsageError(f"{shown!r} can't be read: {error.strerror}") from None
-        except (OSError, ValueError):  # no file: a text of an unknown kind, which gets its verdict
-            if _FILE_NAME.fullmatch(shown):
-                msg = f"there is no file {shown!r} here: check its name and folder"
-                raise click.UsageError(msg) from None
-    return shown.encode(errors="replace")
-
-
 def _judge(content: bytes, lists: GateLists, now: float) -> Admitted | Refused:
     """Return the verdict on a text, or on the codes of a picture: the first that is admitted."""
-    if not is_picture(content):
-        text = content.decode("utf-8", errors="replace").strip("\r\n")  # blanks count in Base45
-        return lists.judge(text, now)
     try:
-        verdicts = [lists.judge(text, now) for text in codes_in(content)]
+        verdicts = [lists.judge(text, now) for text in texts_in(content)]
     except UnreadableMessageError as error:
         return Refused("unreadable", str(error), error.code)
     if not verdicts:

@@ -22,6 +22,7 @@ from tracetogether.cli.node_live import live
 from tracetogether.cli.node_radio import opener_of
 from tracetogether.cli.options import FILE, FOLDER, FiniteNumber, allow_plain_http, as_json
 from tracetogether.cli.upload import upload as upload_log
+from tracetogether.cli.visit_folder import note_trust
 from tracetogether.exchange import RadioProfile
 from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
@@ -74,6 +75,8 @@ def init(
     """Register with an authority, fetch the first TempIDs, and store them in DIR (./node)."""
     settings = NodeSettings(server, organisation, model, service, characteristic, allow_plain_http)
     registered = create_node(folder, settings, now=time.time())
+    with settings.client() as client:
+        note_trust(folder, client)
     answer(
         {"dir": str(folder), "user_id": registered.user_id},
         f"Node made in {folder}; your user id is {registered.user_id}",

@@ -26,6 +26,16 @@ class AskedWarnings:
     hour: int
     since: int
 
+    @property
+    def whole(self) -> WarningPackage:
+        """All of them as one package."""
+        return WarningPackage(
+            hour=self.hour,
+            hours=self.hour - self.since + 1,
+            visits=tuple(visit for package in self.packages for visit in package.visits),
+            heard=tuple(digest for package in self.packages for digest in package.heard),
+        )
+
 
 def ask_for_warnings(
     fetch: Callable[[int], WarningPackage], asked_hour: int | None, now: float, days: int = 0

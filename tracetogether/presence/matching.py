@@ -60,7 +60,7 @@ def same_places(visits: Iterable[Visit], package: WarningPackage) -> list[SamePl
     published: dict[bytes, list[SealedVisit]] = {}
     for sealed in package.visits:
         published.setdefault(sealed.place, []).append(sealed)
-    found = []
+    found: dict[tuple[bytes, float], SamePlace] = {}
     for visit in _whole(visits):
         for sealed in published.get(sha256(visit.location_id), ()):
             try:
@@ -71,16 +71,19 @@ def same_places(visits: Iterable[Visit], package: WarningPackage) -> list[SamePl
             if shared is None or shared[1] - shared[0] < VISITS.least_s:
                 continue
             minutes = int((shared[1] - shared[0]) // SECONDS_PER_MINUTE)
-            marks = frozenset((sha256(sealed.to_columns()),))
-            found.append(SamePlace(visit.description, visit.address, *shared, minutes, marks))
-    return sorted(found, key=lambda place: (place.start, sorted(place.marks)))
+            mark = sha256(b"%s/%d/%d" % (visit.location_id, warned.start, warned.period))
+            marks = frozenset((mark,))
+            found[mark, visit.start] = SamePlace(
+                visit.description, visit.address, *shared, minutes, marks
+            )
+    return sorted(found.values(), key=lambda place: (place.start, sorted(place.marks)))
 
 
 def heard_places(log: Sightings, package: WarningPackage) -> list[SamePlace]:
     """Return when the phone noted warned places' TempIDs for at least 10 minutes, by time.
 
-    A place changes its TempID every quarter of an hour, and two of them can't be told to be of
-    one place. So stays that lie less than a quarter of an hour apart are joined.
+    A place changes its TempID every quarter of an hour, and nobody can see whether two of them are
+    of one place. So stays that lie less than a quarter of an hour apart are joined.
 
     Args:
         log: the phone's own contact log.

@@ -23,7 +23,7 @@ class SeatRule:
     Attributes:
         name: of the kind.
         abreast: seats in a row.
-        near_rows: passengers at most so many rows away count as near.
+        near_rows: passengers at most this many rows away count as near.
         source: where ``near_rows`` comes from.
     """
 

@@ -162,6 +162,26 @@ def scanned(visits: Iterable[Visit], poster: Poster, now: float, note: str = "")
     return _joined(change, VisitChange((), (begun,), begun))
 
 
+def noted_later(
+    visits: Iterable[Visit], poster: Poster, start: float, now: float, note: str = ""
+) -> VisitChange:
+    """Return what a visit changes that began earlier, at ``start``, and is noted ``now``.
+
+    It ends at the poster's time, or where a visit begins that was noted already; nothing of that
+    visit changes.
+    """
+    held = list(visits)
+    change = scanned([visit for visit in held if visit.start <= start], poster, start, note)
+    begun = change.current
+    if begun is None:
+        return change
+    later = [visit.start for visit in held if visit.start > start]
+    whole = replace(begun, end=min([begun.end, *later]))
+    parts = by_day(whole) if later or whole.end <= now else [whole]
+    kept = tuple(visit for visit in change.new if visit is not begun)
+    return VisitChange(change.gone, (*kept, *parts), replace(whole, open=parts == [whole]))
+
+
 def checked_out(visits: Iterable[Visit], now: float) -> VisitChange:
     """Return what a check-out at ``now`` changes; its ``current`` is the visit that ended."""
     held = list(visits)
