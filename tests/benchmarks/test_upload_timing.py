@@ -20,9 +20,10 @@ from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
 from tests.fresh_stores import fresh_store
 from tracetogether.adapters import http_api
-from tracetogether.adapters.http_client import AuthorityClient, packed_log
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.intake import uploads
+from tracetogether.bluetrace.packed_log import packed_log
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import UPLOAD_ANSWER_STEP_S
 

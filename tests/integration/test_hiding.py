@@ -20,8 +20,9 @@ from tests.conftest import counted_entropy
 from tests.http_site import Site
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_api.padding import BUCKET_BYTES
-from tracetogether.adapters.http_client import AuthorityClient, packed_log
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.bluetrace.packed_log import packed_log
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.errors import AccessDeniedError
 from tracetogether.parameters import (

@@ -1,7 +1,6 @@
 """The phone's and the operator's side of the authority's HTTP interface."""
 
 import base64
-import gzip
 import hashlib
 import json
 import secrets
@@ -16,6 +15,7 @@ import urllib3
 from urllib3.util import Retry, Timeout, parse_url
 
 from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.bluetrace.packed_log import packed_log
 from tracetogether.errors import (
     AccessDeniedError,
     AuthorityError,
@@ -445,21 +445,6 @@ def _time(date: str | None) -> float | None:
         return None if date is None else parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def packed_log(body: bytes, at_least: int = 0) -> bytes:
-    """Return a log as gzip, filled up to the next of ``UPLOAD_BUCKETS``.
-
-    The filling is a comment in gzip's own header, which every program that unpacks it skips: the
-    log and its digest stay what they are.
-    """
-    packed: bytes = gzip.compress(body, 6, mtime=0)
-    sizes = [size for size in UPLOAD_BUCKETS if size >= max(len(packed) + 1, at_least)]
-    if not sizes:
-        return packed  # larger than what is accepted
-    begin, rest = bytearray(packed[:10]), packed[10:]
-    begin[3] |= 0x10  # RFC 1952, 2.3.1: FCOMMENT, up to a zero byte
-    return bytes(begin) + b" " * (sizes[0] - len(packed) - 1) + b"\0" + rest
 
 
 def checked_address(url: str, *, allow_plain_http: bool) -> str:

@@ -11,9 +11,9 @@ from simulations.streams import Streams
 from simulations.studies.leaks_of_contacts import START
 from simulations.studies.ledger_rows import LedgerRow
 from simulations.studies.minimum_data import Ledger, measure_privacy
-from tracetogether.adapters.http_client import packed_log
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.service import Authority
+from tracetogether.bluetrace.packed_log import packed_log
 from tracetogether.cli.console import answer, fixed, out, progress, right, say, table
 from tracetogether.cli.options import as_json
 from tracetogether.cli.simulate_options import seed_option

@@ -39,7 +39,7 @@ _Fault = Callable[[str], UnreadableMessageError]
 
 
 def read_any_poster(text: str, keys: TrustList = _NO_KEYS) -> Poster:
-    """Return the poster of a QR code's text, whoever made it.
+    """Return the poster of a QR code's text, of any maker.
 
     Args:
         text: what the code holds.
