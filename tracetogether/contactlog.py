@@ -14,7 +14,7 @@ CLOCK_STEP_S: Final = 2 * SECONDS_PER_DAY
 """A clock that moves further in one step is doubted; a log is purged once a day."""
 _BEGUN_S: Final = 1e-3
 _SPACINGS_S: Final = (120.0, 300.0, 900.0)  # the last is the life of a TempID
-_EARLIEST: Final = 1_577_836_800.0  # 2020-01-01: a clock from before BlueTrace is wrong
+_EARLIEST: Final = 1_577_836_800.0  # 2020-01-01: no phone traced contacts before
 
 
 @dataclass(frozen=True, slots=True)

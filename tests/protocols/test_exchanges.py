@@ -1,8 +1,10 @@
 """Every protocol that only broadcasts, as one phone speaks it: tokens, clocks, reports, radio."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+import tracetogether
 from tests.conftest import counted_entropy
 from tests.leaping_loop import leap
 from tests.radio_world import BRISK, Room, World, clock, until
@@ -104,6 +107,16 @@ def found(spoken: Spoken, owner: Exchange, log: Sightings, later: float) -> Sigh
     tracing = spoken.tracing
     report = tracing.report(owner.own_keys(), log, NOW - 9 * SECONDS_PER_DAY, later)  # type: ignore[attr-defined]
     return tracing.near(log, tracing.publish([report], later), later)
+
+
+def test_no_protocol_is_named_in_what_serves_them_all() -> None:
+    room = Path(tracetogether.__file__).parent
+    rooms = [room / f"{name}.py" for name in ("device", "exchange", "contactlog", "diagnosis")]
+    rooms += sorted((room / "node").glob("*.py"))
+    assert len(rooms) > 9
+    words = re.compile(r"(?i)bluetrace|gaen|dp-?3t|robert|\btcn|desire|exposure notif")
+    named = {path.name: words.findall(path.read_text("utf-8")) for path in rooms}
+    assert {name: hits for name, hits in named.items() if hits} == {}
 
 
 def test_what_is_shown_fits_31_bytes_and_names_its_end(spoken: Spoken) -> None:

@@ -3,9 +3,9 @@
 Bluetooth Low Energy in five sentences: a *peripheral* advertises (a packet of up to 31 bytes, a
 few times a second, on three channels), and a *central* scans for such packets. The central may
 connect. A connected peripheral offers *characteristics*, values with a UUID that the central reads
-and writes (GATT). A phone of BlueTrace is both at once: it shows its own TempID as a peripheral,
-and as a central it reads those of others and writes its own to them. Phones change their address
-every few minutes, so a handle says nothing of who it is.
+and writes (GATT). A phone is both at once: it shows its own token as a peripheral, and as a central
+it reads those of others and writes its own to them, unless its protocol only broadcasts. Phones
+change their address every few minutes, so a handle says nothing of who it is.
 
 An adapter implements ``Radio`` and ``Link``; ``driver`` drives a ``Device`` on them. Peers are
 named by the stack's own handle (an address, or whatever it calls them). Identity comes from the
