@@ -15,7 +15,7 @@ from tracetogether.robert.registration import PhoneEnrolment, PhoneRegistration
 from tracetogether.robert.report import records_of, write_records
 from tracetogether.robert.server import RobertServer
 from tracetogether.robert.status import RequestKind
-from tracetogether.robert.tuples import HelloTuples, sealed_bytes
+from tracetogether.robert.tuples import HelloTuples, seal_tuples, seal_tuples_many, sealed_bytes
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -177,6 +177,20 @@ def test_tuples_end_where_the_server_has_no_key() -> None:
     assert len(batch.by_epoch) == 2 * 96 - 1
     early = RobertServer(ServerKeys({}, bytes(32)), entropy=counted_entropy(4))
     assert not registered(early)[1].by_epoch
+
+
+def test_many_phones_get_what_each_gets_alone() -> None:
+    phones, secrets = [5, 2**40 - 1, 77], [bytes([number] * 32) for number in range(3)]
+    late = (DAY + 5) * SECONDS_PER_DAY + 900.0  # two days of keys are left
+    for now in (NOON, late):
+        many = seal_tuples_many(SERVER_KEYS, phones, secrets, now, entropy=counted_entropy(7))
+        draw = counted_entropy(7)
+        alone = [
+            seal_tuples(SERVER_KEYS, phone, secret, now, entropy=draw)
+            for phone, secret in zip(phones, secrets, strict=True)
+        ]
+        assert many == alone
+    assert seal_tuples_many(SERVER_KEYS, [], [], NOON) == []
 
 
 def test_labels_of_the_specification_give_other_keys() -> None:
