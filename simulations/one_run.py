@@ -4,7 +4,7 @@ import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +17,7 @@ from simulations.fidelities.vectorized import VectorizedPhones
 from simulations.people.walking import move
 from simulations.phones.phone_states import draw_changes, seconds_in_front
 from simulations.phones.phones import CrowdPhones, draw_phones
-from simulations.phones.protocols import PROTOCOLS, SimulatedProtocol, radio_of
+from simulations.phones.protocols import PROTOCOLS, SimulatedProtocol, hear_the_same, radio_of
 from simulations.phones.tempids import LocalTempIDs, TempIDSource
 from simulations.phones.token_sources import TokenDraws, TokenSource
 from simulations.places.tracks import CrowdTracks
@@ -185,6 +185,42 @@ def _tokens_of(scenario: Scenario, start: float, app: Ints, streams: Streams) ->
     power = radio_of(keys).advertised_dbm
     end = start + scenario.duration_s
     return make(TokenDraws(keys.protocol, streams, app, start, end, power))
+
+
+def spoken_in(played: Run, protocol: str) -> Run:
+    """Return a run as it is under another protocol whose phones hear the same.
+
+    The radio is not played again: the records keep who heard whom and when. The other protocol's
+    tokens are made for them, so that logs and digest are those of a run of its own.
+
+    Args:
+        played: a vectorized run.
+        protocol: its phones share radio and times with those of the run; see ``hear_the_same``.
+
+    Raises:
+        ValueError: they don't, or the run is none in columns.
+    """
+    keys, logs = played.scenario.phones, played.logs
+    scenario = played.scenario.with_({"phones.protocol": protocol})
+    if not (isinstance(logs, ContactLogs) and hear_the_same(keys, scenario.phones)):
+        raise ValueError(f"what was heard under {keys.protocol} is not what {protocol} would hear")
+    streams = Streams(played.seed)
+    tokens = _tokens_of(scenario, played.start, played.app, streams)
+    if tokens is None:
+        raise ValueError("TempIDs of BlueTrace come from an issuer: play the run")
+    # BlueTrace serves the TempID that it showed last; others make a value when it is read.
+    sent = logs.sent
+    if played.tokens is None:
+        sent = np.where(logs.as_central, logs.time, sent)
+    spoken = logs.spoken_in(tokens, sent, played.phones.advertised_dbm)
+    return replace(
+        played,
+        scenario=scenario,
+        logs=spoken,
+        issuer=None,
+        tokens=tokens,
+        digest=log_digest(spoken),
+    )
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 
-from simulations.phones.token_sources import HeardColumns
+from simulations.phones.token_sources import HeardColumns, TokenSource
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.sighting_writer import MAX_SIGHTINGS_PER_MINUTE
 from tracetogether.sightings import Sighting
@@ -120,6 +120,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         first: (a + 1,) where each person's records begin.
         time: (n,) epoch seconds.
         peer: (n,) person whose token it truly was.
+        sent: (n,) a time at which the peer had this token in use, epoch seconds.
         token: (n,) row in ``tokens``.
         rssi_dbm: (n,) signal strength as recorded.
         as_central: (n,) whether this phone read the token; otherwise the peer wrote it.
@@ -136,6 +137,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
     first: Ints
     time: Floats
     peer: Ints
+    sent: Floats
     token: Ints
     rssi_dbm: Floats
     as_central: Bools
@@ -146,6 +148,31 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
     version: int
     token_tells_power: bool
     tells_model: bool
+
+    def spoken_in(self, source: TokenSource, sent: Floats, advertised_dbm: Floats) -> "ContactLogs":
+        """Return the same records with the tokens of another protocol.
+
+        Args:
+            source: of the tokens.
+            sent: (n,) a time at which the peer had its token in use, epoch seconds.
+            advertised_dbm: (P,) transmit power that each phone's radio states; NaN for none.
+        """
+        texts, token = source.logged(HeardColumns(self.owner, self.peer, self.time, sent))
+        if source.power_dbm is not None:
+            advertised_dbm = np.full(len(advertised_dbm), source.power_dbm)
+        elif not source.tells_power:
+            advertised_dbm = np.full(len(advertised_dbm), np.nan)
+        return replace(
+            self,
+            sent=sent,
+            token=token,
+            tokens=texts,
+            advertised_dbm=advertised_dbm,
+            organisation="",
+            version=source.version,
+            token_tells_power=source.power_dbm is not None,
+            tells_model=False,
+        )
 
     def __len__(self) -> int:
         return len(self.app)

@@ -28,7 +28,6 @@ from simulations.phones.protocols import radio_of
 from simulations.phones.radios import System
 from simulations.phones.routines import Routines, address_turn, draw_routines, first_window
 from simulations.phones.tempids import LocalTempIDs
-from simulations.phones.token_sources import HeardColumns
 from simulations.radio.channel import Channel
 from tracetogether.bluetrace.payload import PROTOCOL_VERSION
 from tracetogether.parameters import BLUETRACE
@@ -36,6 +35,7 @@ from tracetogether.rejection import Rejection
 from tracetogether.units import Bools, Bytes2D, Floats, Ints, is_rssi
 
 TICK_S: Final = 5.0
+_NO_TEXTS: Final = np.empty((0, 0), dtype=np.uint8)
 
 OnReceptions = Callable[[Packets], None]
 """Called with the packets that apps receive, one per sender and scan."""
@@ -240,43 +240,37 @@ class VectorizedPhones:
         )
 
     def _logs(self) -> ContactLogs:
-        source, advertised_dbm = self._crowd.tokens, self._phones.advertised_dbm
-        phone, time, peer, token_s, rssi_dbm, as_central = self._links.records.columns(
-            None if self._connects or source is None else source.recorded
-        )
-        texts, token = self._tokens_of(HeardColumns(phone, peer, time, token_s))
-        if source is not None and source.power_dbm is not None:
-            advertised_dbm = np.full(len(advertised_dbm), source.power_dbm)
-        elif source is not None and not source.tells_power:
-            advertised_dbm = np.full(len(advertised_dbm), np.nan)
-        return ContactLogs(
+        tokens = self._crowd.tokens
+        recorded = None if self._connects or tokens is None else tokens.recorded
+        phone, time, peer, sent, rssi_dbm, as_central = self._links.records.columns(recorded)
+        bounds = np.append(self._crowd.app, len(self._phones))
+        texts, token = self._tempids(peer, sent) if tokens is None else (_NO_TEXTS, peer)
+        logs = ContactLogs(
             app=self._crowd.app,
-            first=np.searchsorted(phone, np.append(self._crowd.app, len(self._phones))).astype(
-                np.int64
-            ),
+            first=np.searchsorted(phone, bounds).astype(np.int64),
             time=time,
             peer=peer,
+            sent=sent,
             token=token,
             rssi_dbm=rssi_dbm,
             as_central=as_central,
             tokens=texts,
             model=self._phones.model,
-            advertised_dbm=advertised_dbm,
-            organisation=ORGANISATION if source is None else "",
-            version=PROTOCOL_VERSION if source is None else source.version,
-            token_tells_power=source is not None and source.power_dbm is not None,
-            tells_model=source is None,
+            advertised_dbm=self._phones.advertised_dbm,
+            organisation=ORGANISATION,
+            version=PROTOCOL_VERSION,
+            token_tells_power=False,
+            tells_model=True,
         )
+        return logs if tokens is None else logs.spoken_in(tokens, sent, logs.advertised_dbm)
 
-    def _tokens_of(self, heard: HeardColumns) -> tuple[Bytes2D, Ints]:
-        """Return (t, width) texts of the tokens in n records, and (n,) each one's row."""
-        if self._crowd.tokens is not None:
-            return self._crowd.tokens.logged(heard)
+    def _tempids(self, peer: Ints, sent: Floats) -> tuple[Bytes2D, Ints]:
+        """Return (t, 84) texts of the TempIDs in n records, and (n,) each one's row."""
         routines = self._routines
-        fetch = routines.fetch_of[routines.fetches.last(heard.peer, heard.sent)]
-        stale = self._habits.stale_tempid & (self._phones.system[heard.peer] == System.IOS)
+        fetch = routines.fetch_of[routines.fetches.last(peer, sent)]
+        stale = self._habits.stale_tempid & (self._phones.system[peer] == System.IOS)
         length_s = np.where(stale, STALE_S, BLUETRACE.validity_s)
-        window = (heard.sent - first_window(routines.fetch_at_s[fetch])) // length_s
+        window = (sent - first_window(routines.fetch_at_s[fetch])) // length_s
         spoken = fetch * BLUETRACE.batch_size + window.astype(np.int64)
         spoken, token = np.unique(spoken, return_inverse=True)
         texts = self._source.some(

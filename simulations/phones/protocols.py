@@ -31,6 +31,7 @@ class SimulatedProtocol:
         judged_by: whose log tells who was near a case: the case's own, which a server opens, or
             the contact's, which each phone compares with what is published.
         retention_s: how long a phone keeps what it heard.
+        shown_s: how long a phone broadcasts the same bytes.
         tokens: makes the tokens of a crowd, and says which exchange a phone has and what follows
             a diagnosis. None: BlueTrace, whose TempIDs the authority issues and opens.
     """
@@ -39,28 +40,31 @@ class SimulatedProtocol:
     radio: PhoneRadio
     judged_by: Literal["case", "contact"]
     retention_s: float
+    shown_s: int
     tokens: Callable[[TokenDraws], TokenSource] | None
 
 
 PROTOCOLS: Final[Mapping[str, SimulatedProtocol]] = MappingProxyType(
     {
-        "bluetrace": SimulatedProtocol("BlueTrace", CONNECTING, "case", RETENTION.log_s, None),
-        "gaen": SimulatedProtocol("GAEN", BROADCASTING, "contact", gaen.RETENTION_S, GaenTokens),
+        "bluetrace": SimulatedProtocol("BlueTrace", CONNECTING, "case", RETENTION.log_s, 900, None),
+        "gaen": SimulatedProtocol(
+            "GAEN", BROADCASTING, "contact", gaen.RETENTION_S, 600, GaenTokens
+        ),
         "dp3t-low-cost": SimulatedProtocol(
-            "DP-3T low-cost", BROADCASTING, "contact", dp3t.RETENTION_S, LowCostTokens
+            "DP-3T low-cost", BROADCASTING, "contact", dp3t.RETENTION_S, 900, LowCostTokens
         ),
         "dp3t-unlinkable": SimulatedProtocol(
-            "DP-3T unlinkable", BROADCASTING, "contact", dp3t.RETENTION_S, UnlinkableTokens
+            "DP-3T unlinkable", BROADCASTING, "contact", dp3t.RETENTION_S, 900, UnlinkableTokens
         ),
         "dp3t-hybrid": SimulatedProtocol(
-            "DP-3T hybrid", BROADCASTING, "contact", dp3t.RETENTION_S, HybridTokens
+            "DP-3T hybrid", BROADCASTING, "contact", dp3t.RETENTION_S, 900, HybridTokens
         ),
         "robert": SimulatedProtocol(
-            "ROBERT", FAST_BROADCASTING, "case", robert.RETENTION_S, RobertTokens
+            "ROBERT", FAST_BROADCASTING, "case", robert.RETENTION_S, 180, RobertTokens
         ),
-        "tcn": SimulatedProtocol("TCN", BROADCASTING, "contact", tcn.RETENTION_S, TcnTokens),
+        "tcn": SimulatedProtocol("TCN", BROADCASTING, "contact", tcn.RETENTION_S, 900, TcnTokens),
         "desire": SimulatedProtocol(
-            "DESIRE", BROADCASTING, "contact", desire.RETENTION_S, DesireTokens
+            "DESIRE", BROADCASTING, "contact", desire.RETENTION_S, 20, DesireTokens
         ),
     }
 )
@@ -70,3 +74,13 @@ PROTOCOLS: Final[Mapping[str, SimulatedProtocol]] = MappingProxyType(
 def radio_of(keys: PhoneKeys) -> PhoneRadio:
     """Return the radio of a scenario's phones: the protocol's own, or BlueTrace's for all."""
     return CONNECTING if keys.radio == "same" else PROTOCOLS[keys.protocol].radio
+
+
+def hear_the_same(first: PhoneKeys, second: PhoneKeys) -> bool:
+    """Return whether phones under two settings hear the same packets at the same times."""
+    radio = radio_of(first)
+    if radio is not radio_of(second):
+        return False
+    if radio.connects:
+        return True
+    return PROTOCOLS[first.protocol].shown_s == PROTOCOLS[second.protocol].shown_s

@@ -249,7 +249,11 @@ class ScoredRun:
 
 
 def score_run(
-    run: Run, *, policy: CloseContactPolicy | None = None, cases: int | None = None
+    run: Run,
+    *,
+    policy: CloseContactPolicy | None = None,
+    cases: int | None = None,
+    truth: GroundTruth | None = None,
 ) -> ScoredRun:
     """Score the whole chain on a run.
 
@@ -257,13 +261,15 @@ def score_run(
         run: the run, with its own issuer.
         policy: what counts as a close contact; by default the scenario's.
         cases: how many index cases, chosen by chance; by default everybody with the app.
+        truth: of the same tracks and policy, if it is known already.
 
     Raises:
         ValueError: the TempIDs came from an authority elsewhere.
     """
     rule = policy or run.scenario.policy.policy()
     opened = open_run(run)
-    truth = ground_truth(run.tracks, rule.within_m, walls=run.venue.walls)
+    if truth is None:
+        truth = ground_truth(run.tracks, rule.within_m, walls=run.venue.walls)
     people, logs = run.app, opened
     if cases is not None and cases < len(people):
         people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))

@@ -258,6 +258,12 @@ def _check_together(scenario: Scenario, faults: FileFaults, *, placed: bool) -> 
         faults.add(
             "phones.locked", "'phones.locked' and 'phones.background' are together more than 1"
         )
+    if scenario.phones.later_scans and scenario.phones.protocol != "bluetrace":
+        faults.add(
+            "phones.later_scans",
+            "'phones.later_scans' is of BlueTrace: set it to false, or 'phones.protocol' to "
+            "bluetrace",
+        )
     if scenario.motion.dwell_s >= scenario.motion.stop_every_s:
         faults.add("motion.dwell_s", "'motion.dwell_s' must be shorter than 'motion.stop_every_s'")
     try:

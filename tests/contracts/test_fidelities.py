@@ -40,24 +40,24 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
         | {"count": "6", "locked": "0", "rotating_addresses": "false"},
     ),
     "gaen": ("queue", {"protocol": "gaen", "duration_s": "500", "ios": "0.5"}),
-    "gaen over connections": (
+    "gaen, same radio": (
         "queue",
         {"protocol": "gaen", "radio": "same", "ios": "0.5", "locked": "0.5", "duration_s": "700"}
-        | {"count": "12"},
+        | {"count": "8"},
     ),
     **{
         f"{protocol}, {radio} radio": (
             "queue",
-            {"protocol": protocol, "radio": radio, "ios": "0.5", "locked": "0.5", "count": "8"}
-            | {"duration_s": "1300"},
+            {"protocol": protocol, "radio": radio, "ios": "0.5", "locked": "0.5", "count": "6"}
+            | {"duration_s": "960"},
         )
         for protocol in ("dp3t-low-cost", "dp3t-unlinkable", "dp3t-hybrid", "robert", "tcn")
         for radio in ("own", "same")
     },
-    "desire, own radio": ("queue", {"protocol": "desire", "duration_s": "2100", "count": "8"}),
+    "desire, own radio": ("queue", {"protocol": "desire", "duration_s": "1900", "count": "6"}),
     "desire, same radio": (
         "queue",
-        {"protocol": "desire", "radio": "same", "ios": "0.5", "duration_s": "1000", "count": "8"},
+        {"protocol": "desire", "radio": "same", "ios": "0.5", "duration_s": "960", "count": "6"},
     ),
     "short of sight": ("queue", {"reach_m": "3", "ios": "0.4"}),
     "rooms": ("office-day", {"count": "20", "length_m": "30", "width_m": "10"}),
@@ -70,7 +70,20 @@ def both(name: str, settings: dict[str, str], seed: int = 1) -> tuple[Run, Run]:
     return objects, run(scenario, seed=seed, fidelity="vectorized")
 
 
-@pytest.mark.parametrize("crowd", CROWDS)
+EVERY_DAY = ("robert, own radio", "dp3t-unlinkable, same radio", "desire, same radio")
+"""Of the protocols on each radio; the others are played at night."""
+
+
+@pytest.mark.parametrize(
+    "crowd",
+    [
+        pytest.param(
+            name,
+            marks=[pytest.mark.slow] if " radio" in name and name not in EVERY_DAY else [],
+        )
+        for name in CROWDS
+    ],
+)
 def test_the_same_crowd_in_objects_and_in_columns(
     crowd: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,8 @@ _LISTED: Final[Mapping[str, str]] = MappingProxyType(
         "list": "List the scenarios that come with the library.",
         "nearness": "Measure estimators of minutes and of P(contact) in each SCENARIO, by "
         "default in all.",
+        "protocols": "Play SCENARIO under every protocol: who is found, what it costs, what "
+        "attacks yield.",
         "report": "Make one HTML page of a kept run, or of two side by side.",
         "run": "Play SCENARIO, a TOML file or a name from `simulate list`, and score contact "
         "tracing.",
@@ -45,6 +47,7 @@ _PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "keys": "tracetogether.cli.simulate_scenario:keys",
         "list": "tracetogether.cli.simulate_scenario:list_scenarios",
         "nearness": "tracetogether.cli.simulate_nearness:measure",
+        "protocols": "tracetogether.cli.simulate_protocols:compare",
         "report": "tracetogether.cli.simulate_scenario:report",
         "run": "tracetogether.cli.simulate_run:run_scenario",
         "sweep": "tracetogether.cli.simulate_sweep:sweep_scenario",
