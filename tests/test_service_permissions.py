@@ -325,6 +325,18 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.LIST_VISITS,
         lambda service, by: service.warnings.waiting(by=by),
     ),
+    "warnings.visit": (
+        Action.LIST_VISITS,
+        lambda service, by: service.warnings.visit("NONE", by=by),
+    ),
+    "warnings.trip": (
+        Action.LIST_VISITS,
+        lambda service, by: service.warnings.trip("NONE", by=by),
+    ),
+    "fourteen_days.of": (
+        Action.LIST_CONTACTS,
+        lambda service, by: service.fourteen_days.of("NONE", by=by),
+    ),
     "warnings.warn_place": (
         Action.WARN_PLACE,
         lambda service, by: service.warnings.warn_place(
@@ -484,7 +496,7 @@ NO_CALLER = {
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
     *("places.kept", "places.found", "places.heard_digests", "stays.stays_of"),
-    *("visits.take", "publishing.publish"),
+    *("visits.take", "publishing.publish", "warnings.check_aboard"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""
@@ -581,6 +593,13 @@ ARGUMENTS = {
     "case import": ["cases.csv"],
     "case onward": ["CASE"],
     "case stays": ["CASE"],
+    "case days": ["CASE"],
+    "warnings confirm": ["NONE", "--reason", "x", "--yes", "--token-file", "TOKEN"],
+    "warnings confirm-trip": [
+        *("NONE", "--aboard", "80", "--reason", "x", "--yes", "--token-file", "TOKEN"),
+    ],
+    "warnings refuse": ["NONE", "--reason", "x", "--yes", "--token-file", "TOKEN"],
+    "warnings refuse-trip": ["NONE", "--reason", "x", "--yes", "--token-file", "TOKEN"],
     "place add": ["Canteen 3"],
     "place retire": ["NONE"],
     "case open": ["USER"],
@@ -624,7 +643,15 @@ ARGUMENTS = {
 }
 OF_THE_MACHINE = {
     *("backup", "demo-data", "follow-up refresh", "init", "limits", "load"),
-    *("migrate", "purge", "restore", "serve", "time-zone", "restriction figures"),
+    *(
+        "migrate",
+        "purge",
+        "restore",
+        "serve",
+        "time-zone",
+        "restriction figures",
+        "warnings publish",
+    ),
 }
 """Commands that set the service up, or do what its clock does: they act for no caller."""
 

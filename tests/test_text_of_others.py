@@ -139,6 +139,22 @@ COMMANDS: dict[str, Words] = {
         f"{{evil}} {{evil}} {D}",
     ),
     "authority appeal list": each(D, f"{D} --json"),
+    "authority case days": each(f"{{case}} {D}", f"{{case}} {D} --json", f"{{evil}} {D}"),
+    **{
+        f"authority warnings {act}": each(
+            f"{{evil}} --reason {{evil}} {more} --yes {D} "
+            "--token-file {place}/authority/operator.token",
+            f"{{evil}} --reason {{evil}} {D} --token-file {{table}}",
+        )
+        for act, more in (
+            *(("confirm", ""), ("confirm-trip", "--aboard 80")),
+            *(("refuse", ""), ("refuse-trip", "")),
+        )
+    },
+    "authority warnings list": each(
+        D, f"{D} --json", f"--case {{case}} {D}", f"--case {{evil}} {D}"
+    ),
+    "authority warnings publish": each(D, f"{D} --json"),
     "authority order add": each(
         f"--kind border --legal-basis {{evil}} --place {{evil}} --from 1 --to 2 --ends 3 "
         f"--people 1 {D} --token-file {{place}}/authority/operator.token",

@@ -11,6 +11,8 @@ import pytest
 from tests.authority_world import NOON
 from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, Visitor, serving
+from tests.presence_world import CAFE
+from tests.presence_world import sent as sent_visit
 from tests.status_world import StatusWorld
 from tracetogether.adapters.operator_pages import app
 from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
@@ -19,6 +21,7 @@ from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState
 from tracetogether.authority.cases.notes import MAX_NOTE_CHARACTERS
+from tracetogether.authority.presence.taking import SentTrip
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
@@ -126,6 +129,12 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             rows += world.heard(world.user(), NOON - 9000, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 9900, 5, rssi_dbm=-91)
             world.take(case, rows, now)
+            world.authority.visits.take(
+                world.token(case, b"another log", now),
+                [sent_visit(CAFE, now - 7_200)],
+                [SentTrip("G1234", "2020-05-03", "5")],
+                now,
+            )
             world.authority.finder.refresh(case, now)
             waits = replace(
                 world.authority.casework.case(case.case_id, by=CONSOLE), unconfirmed=True

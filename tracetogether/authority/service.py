@@ -13,6 +13,7 @@ from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.notes import Notes
 from tracetogether.authority.desk.calling import Calling
+from tracetogether.authority.desk.case_days import FourteenDays
 from tracetogether.authority.desk.exports import Exports
 from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.desk.followup import FollowUp
@@ -108,6 +109,7 @@ class Authority:
     visits: VisitIntake
     warnings: Warnings
     publishing: Publishing
+    fourteen_days: FourteenDays
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -223,6 +225,8 @@ class Authority:
         )
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
         seals = ReportSeals(keys, entropy)
+        warnings = Warnings(seals=seals, casework=casework, store=store, audit=audit)
+        stays = CaseStays(logs=logs, store=store)
         return cls(
             access=Access(store),
             staff=staff,
@@ -321,7 +325,7 @@ class Authority:
                 entropy=entropy,
             ),
             places=Places(store=store, issuance=issuance, audit=audit, entropy=entropy),
-            stays=CaseStays(logs=logs, store=store),
+            stays=stays,
             visits=VisitIntake(
                 seals=seals,
                 tokens=tokens,
@@ -329,7 +333,8 @@ class Authority:
                 audit=audit,
                 limits=limits,
             ),
-            warnings=Warnings(seals=seals, casework=casework, store=store, audit=audit),
+            warnings=warnings,
+            fourteen_days=FourteenDays(warnings=warnings, logs=logs, stays=stays, days=days),
             publishing=Publishing(
                 seals=seals, organisation=name, store=store, audit=audit, entropy=entropy
             ),

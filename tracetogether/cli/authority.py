@@ -45,6 +45,7 @@ from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.authority_status import appeal, order, restriction
+from tracetogether.cli.authority_warnings import warnings
 from tracetogether.cli.console import answer, note, progress, say
 from tracetogether.cli.folder_locks import shared_use
 from tracetogether.cli.options import EXISTING_FILE, as_json, moment_of, number_option
@@ -82,6 +83,7 @@ for _command in (
     authority_pass,
     order,
     restriction,
+    warnings,
     appeal,
     partner,
     open_data,

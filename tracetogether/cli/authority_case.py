@@ -23,6 +23,7 @@ from tracetogether.cli.authority_options import (
     limit_option,
     offset_option,
 )
+from tracetogether.cli.authority_warnings import place_text, trip_text
 from tracetogether.cli.console import (
     answer,
     fixed,
@@ -230,6 +231,32 @@ def stays(case_id: str, folder: Path, *, as_json: bool) -> None:
         counted(len(found), "stays"),
         as_json=as_json,
     )
+
+
+@case.command("days")
+@click.argument("case_id")
+@folder_option
+@as_json
+def fourteen_days(case_id: str, folder: Path, *, as_json: bool) -> None:
+    """List what CASE_ID did on its date and the 14 days before: company, visits, stays, trips."""
+    with opened_folder(folder) as service:
+        found = service.fourteen_days.of(case_id, by=CONSOLE)
+        service.audit.record("days.listed", time.time(), by=CONSOLE.name, subject=case_id)
+        days = service.days
+    shown = table(
+        found.days,
+        (fixed("day"), lambda day: day.date),
+        (right("people near"), lambda day: str(day.people)),
+        (right("hours with company"), lambda day: str(len(day.company))),
+        ("visits", lambda day: "; ".join(map(place_text, day.visits))),
+        ("stays at places", lambda day: "; ".join(stay.place.name for stay in day.stays)),
+        ("trips", lambda day: "; ".join(map(trip_text, day.trips))),
+        title=f"The days of case {case_id} ({days.name})",
+    )
+
+    from tracetogether.shapes.case_days import CaseDaysShape  # noqa: PLC0415 - optional
+
+    answer(lambda: CaseDaysShape.of(found).json_value(), shown, as_json=as_json)
 
 
 @case.command()

@@ -65,6 +65,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/v1/places/{place_id}/retire"): Action.RETIRE_PLACE,
     ("GET", "/v1/cases/{case_id}/stays"): Action.LIST_CONTACTS,
     ("GET", "/v1/cases/{case_id}/visits"): Action.LIST_VISITS,
+    ("GET", "/v1/cases/{case_id}/days"): Action.LIST_VISITS,
     ("GET", "/v1/reports"): Action.LIST_VISITS,
     ("POST", "/v1/reports/visits/{visit_id}/confirm"): Action.DECIDE_WARNING,
     ("POST", "/v1/reports/visits/{visit_id}/refuse"): Action.DECIDE_WARNING,

@@ -16,6 +16,7 @@ from tracetogether.authority.presence.taking import SentTrip, SentVisit
 from tracetogether.authority.service import Authority
 from tracetogether.parameters import VISIT_REPORTS
 from tracetogether.shapes import presence as shapes
+from tracetogether.shapes.case_days import CaseDaysShape
 
 VISITS_PATH: Final = "/v1/visits"
 MAX_VISITS_BYTES: Final = 1_048_576
@@ -111,6 +112,17 @@ def add_reports(router: APIRouter, authority: Authority, clock: Callable[[], flo
     def visits_of_case(by: By, case_id: str) -> shapes.ReportLines:
         """List the visits and trips that a case reported. Roles: tracer, supervisor."""
         return shapes.ReportLines.of(authority.warnings.of_case(case_id, by=by))
+
+    @router.get("/cases/{case_id}/days")
+    def days_of_case(by: By, case_id: str) -> CaseDaysShape:
+        """List what a case did on its date and the 14 days before. Roles: tracer, supervisor.
+
+        For each hour: how many people the phone heard, and no names. Beside them the visits and
+        trips that the person reported, and the stays at registered places.
+        """
+        found = authority.fourteen_days.of(case_id, by=by)
+        authority.audit.record("days.listed", clock(), by=by.name, subject=case_id)
+        return CaseDaysShape.of(found)
 
     @router.get("/reports")
     def waiting_reports(by: By) -> shapes.ReportLines:

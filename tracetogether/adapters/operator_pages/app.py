@@ -21,6 +21,7 @@ from tracetogether.adapters.operator_pages import (
     policy,
     restrictions,
     signing,
+    visits,
     who_met,
 )
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
@@ -34,6 +35,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *signing.PAGES,
     *overview.PAGES,
     *cases.PAGES,
+    *visits.PAGES,
     *people.PAGES,
     *who_met.PAGES,
     *policy.PAGES,

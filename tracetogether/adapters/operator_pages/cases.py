@@ -88,7 +88,7 @@ def show_case(request: PageRequest) -> Response:
     """Show a case; to its tracer also its contacts on each of the fourteen days."""
     case = case_to_show(request)
     if not request.caller.needs_to_know(case.assigned_to):
-        return request.render("case.html", **_head(request, case), traced=None)
+        return request.render("case.html", **head_of(request, case), traced=None)
     authority = request.authority
     policy_name = request.http.query_params.get("policy", "singapore")
     policy = authority.tracing.policy(policy_name)
@@ -111,7 +111,7 @@ def show_case(request: PageRequest) -> Response:
     )
     return request.render(
         "case.html",
-        **_head(request, case),
+        **head_of(request, case),
         traced=traced,
         contacts=[(contact, followed.get(contact.pseudonym)) for contact in some],
         days=days_of(some),
@@ -220,7 +220,7 @@ def show_graph(request: PageRequest) -> Response:
     about = request.t("Contacts of case {case}, and other cases they were near", case=case.case_id)
     return request.render(
         "graph.html",
-        **_head(request, case),
+        **head_of(request, case),
         picture=graph(case.case_id, knots, about),
         links=some,
         offset=offset,
@@ -239,7 +239,8 @@ def case_to_show(request: PageRequest) -> Case:
     return request.authority.casework.case_to_show(case_id, by=request.caller)
 
 
-def _head(request: PageRequest, case: Case) -> dict[str, Any]:
+def head_of(request: PageRequest, case: Case) -> dict[str, Any]:
+    """Return what the head of each page of a case shows."""
     knows = request.caller.needs_to_know(case.assigned_to)
     casework, by = request.authority.casework, request.caller
     return {

@@ -29,6 +29,7 @@ FIELDS: Final = frozenset(
         *("kind", "legal_basis", "place", "window_from", "window_to", "ends", "most_people"),
         *("number", "spoken"),
         *("place_name", "site"),
+        *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
     }
 )
 """The fields that people fill in."""

@@ -94,6 +94,16 @@ class Warnings:
         trips = [row for row in presence.waiting_trips() if self._may_see(row.case_id, by)]
         return list(map(self._shown, visits)), list(map(self._shown_trip, trips))
 
+    def visit(self, visit_id: str, *, by: Caller) -> ShownVisit:
+        """Return a visit, to ask before something is decided on it."""
+        by.require(Action.LIST_VISITS)
+        return self._shown(self._kept_visit(visit_id, by))
+
+    def trip(self, trip_id: str, *, by: Caller) -> ShownTrip:
+        """Return a trip, to ask before something is decided on it."""
+        by.require(Action.LIST_VISITS)
+        return self._shown_trip(self._kept_trip(trip_id, by))
+
     def confirm(self, visit_id: str, reason: str, now: float, *, by: Caller) -> ShownVisit:
         """Let out the warning of a visit that one case alone reported: the next package has it.
 
@@ -128,6 +138,15 @@ class Warnings:
             ConflictError: the trip is on its list, or kept back, already.
         """
         by.require(Action.DECIDE_WARNING)
+        self.check_aboard(aboard)
+        return self._decide_trip(trip_id, aboard, reason, now, by)
+
+    def check_aboard(self, aboard: int) -> None:
+        """Return if a trip with this number of people aboard can be published.
+
+        Raises:
+            InvalidRequestError: it can't.
+        """
         if not 1 <= aboard <= self.rules.most_aboard:
             msg = "the number of people aboard is 1 to {most}"
             raise InvalidRequestError(msg, "aboard-number", most=self.rules.most_aboard)
@@ -135,7 +154,6 @@ class Warnings:
             msg = "with {aboard} aboard people could be named: at least {least} are needed"
             least = self.rules.least_aboard
             raise InvalidRequestError(msg, "aboard-few", aboard=aboard, least=least)
-        return self._decide_trip(trip_id, aboard, reason, now, by)
 
     def refuse_trip(self, trip_id: str, reason: str, now: float, *, by: Caller) -> ShownTrip:
         """Keep a trip back.
@@ -202,9 +220,7 @@ class Warnings:
         why = reason_of(reason)
         with self.audit.atomic():
             self.store.presence.lock()
-            row = self.store.presence.visit(visit_id) if visit_id.isascii() else None
-            if row is None or not self._may_see(row.case_id, by):
-                raise _no_such("visit")
+            row = self._kept_visit(visit_id, by)
             _check_undecided(row.state, state)
             row = replace(
                 row,
@@ -229,9 +245,7 @@ class Warnings:
         state = WarningState.REFUSED if aboard is None else WarningState.RELEASED
         with self.audit.atomic():
             self.store.presence.lock()
-            row = self.store.presence.trip(trip_id) if trip_id.isascii() else None
-            if row is None or not self._may_see(row.case_id, by):
-                raise _no_such("trip")
+            row = self._kept_trip(trip_id, by)
             if row.state is not WarningState.WAITING:
                 raise ConflictError("the trip is decided on already", "warning-decided")
             row = replace(
@@ -254,6 +268,18 @@ class Warnings:
                 aboard=aboard or 0,
             )
         return self._shown_trip(row)
+
+    def _kept_visit(self, visit_id: str, by: Caller) -> KeptVisit:
+        row = self.store.presence.visit(visit_id) if visit_id.isascii() else None
+        if row is None or not self._may_see(row.case_id, by):
+            raise _no_such("visit")
+        return row
+
+    def _kept_trip(self, trip_id: str, by: Caller) -> KeptTrip:
+        row = self.store.presence.trip(trip_id) if trip_id.isascii() else None
+        if row is None or not self._may_see(row.case_id, by):
+            raise _no_such("trip")
+        return row
 
     def _may_see(self, case_id: str, by: Caller) -> bool:
         case = self.store.case(case_id)
