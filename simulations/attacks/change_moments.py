@@ -6,7 +6,7 @@ import numpy as np
 
 from simulations.attacks.deployment import BEGIN
 from simulations.attacks.deployments import deploy
-from simulations.attacks.expectations import told_by_phase
+from simulations.attacks.expectations import picked_by_phase
 from simulations.attacks.rows import Attack, AttackCost, AttackRow, AttackSettings, mean_row
 from simulations.streams import Streams
 from tracetogether.parameters import BLUETRACE
@@ -66,7 +66,7 @@ class ChangeMoments(Attack):
             same.append(float(picked_right(moments[0], moments[1], period).mean()))
             other.append(float(picked_right(moments[0], moments[2], period).mean()))
         own_phase = protocol == "bluetrace"
-        expected = told_by_phase(people, BLUETRACE.validity_s) if own_phase else 1 / people
+        expected = picked_by_phase(people, BLUETRACE.validity_s) if own_phase else 1 / people
         source = "exact: a phase of 900 a day" if own_phase else "exact: all change at once"
         next_day = "exact: another phase each day" if own_phase else source
         return [

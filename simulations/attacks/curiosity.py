@@ -58,3 +58,37 @@ class GraphView(Attack):
             mean_row(protocol, "edges_known", shares, expected, source),
             mean_row(protocol, "bits_per_case", bits, None if learns else 0.0, counted),
         ]
+
+
+class Tags(Attack):
+    """The authority makes tokens of chosen people so that its helpers recognise them."""
+
+    name = "tags"
+    summary = "the authority marks chosen people's tokens, and its helpers recognise them"
+    metrics: ClassVar = {
+        "recognised": "share of a marked person's tokens that a helper recognises",
+        "recognised_wrongly": "share of other people's tokens that the helper takes for marked",
+    }
+    takes = ("people",)
+
+    def cost(self, settings: AttackSettings) -> AttackCost:
+        """Return one receiver of a helper, and the server that makes tokens."""
+        del settings
+        return AttackCost(devices=1, hours=24, access="the server that makes tokens")
+
+    def play(self, protocol: str, settings: AttackSettings) -> list[AttackRow]:
+        """Return whom the helper recognises, whose key is shared with the server alone."""
+        deployment = deploy(protocol, Streams(settings.seed), settings.people)
+        tag = Streams(settings.seed).entropy("tag")(32)
+        chance = Streams(settings.seed).generator("tagged")
+        times = np.floor(chance.uniform(_LAST_DAY, END, settings.people))
+        marked = deployment.tagged(0, times, tag)
+        others = deployment.tokens(np.arange(settings.people) % settings.people, times)
+        right = [float(deployment.carries_tag(token, tag)) for token in marked]
+        wrong = [float(deployment.carries_tag(token, tag)) for token in others[1:]]
+        expected = 1.0 if protocol in {"bluetrace", "robert"} else 0.0
+        source = "exact: the server makes tokens" if expected else "exact: phones make tokens"
+        return [
+            mean_row(protocol, "recognised", right, expected, source),
+            mean_row(protocol, "recognised_wrongly", wrong, 0.0, "exact: a mark has 64 bits"),
+        ]

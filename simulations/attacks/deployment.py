@@ -12,6 +12,7 @@ from typing import Final, Protocol, Self
 import numpy as np
 
 from simulations.streams import Streams
+from tracetogether.crypto import hmac_sha256
 from tracetogether.labels import Labels
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Floats, Ints
@@ -139,6 +140,41 @@ class Deployment(Protocol):
         """Return the rows of an archive whose phone the server's secrets name, as the peer."""
         ...
 
+    def opened_without_keys(self, archive: Sightings) -> Sightings:
+        """Return the rows that a thief names who has the server's tables and none of its keys."""
+        ...
+
+    def learnt(self, phone: int, log: Sightings) -> list[Floats]:
+        """Return what a user with a changed app learns of the reports: times that belong together.
+
+        Args:
+            phone: the user's.
+            log: what all phones heard.
+
+        Returns:
+            Times of readings, one array for each case or pseudonym that the user can tell apart.
+        """
+        ...
+
+    def met(self, first: int, second: int, log: Sightings, now: float) -> int:
+        """Return how many readings of each other two seized phones confirm.
+
+        Args:
+            first: number of a phone whose storage is read at ``now``.
+            second: number of the other.
+            log: what the two heard of each other, and nothing else.
+            now: epoch seconds.
+        """
+        ...
+
+    def tagged(self, phone: int, times: Floats, tag: bytes) -> list[str]:
+        """Return what a phone sends whose server wants outsiders with ``tag`` to recognise it."""
+        ...
+
+    def carries_tag(self, token: str, tag: bytes) -> bool:
+        """Return whether an outsider with the key ``tag`` takes a token for a tagged one."""
+        ...
+
     def contacts_learnt(self) -> set[tuple[int, int]]:
         """Return (case, person) of each contact that the server reads in the reports."""
         ...
@@ -201,6 +237,45 @@ class DayTokens:
         """Return what observers keep; their numbers are the names of ``observer``."""
         return heard_log(heard, self.tokens(heard.sender, heard.sent))
 
+    def opened_without_keys(self, archive: Sightings) -> Sightings:
+        """Return what the server itself names: it has no keys."""
+        return self.opened(archive)
+
+    def learnt(self, phone: int, log: Sightings) -> list[Floats]:
+        """Return the times of readings by pseudonym: the phone itself compares, and sees all."""
+        warned = of_phones(self.warned(log), [phone])
+        return [
+            warned.time[warned.peer.codes == code] for code in np.unique(warned.peer.codes).tolist()
+        ]
+
+    def met(self, first: int, second: int, log: Sightings, now: float) -> int:
+        """Return how many readings of one follow from what the other phone holds of its own."""
+        return sum(
+            len(self.own_past(own, of_phones(log, [other]), now))
+            for own, other in ((first, second), (second, first))
+        )
+
+    def tagged(self, phone: int, times: Floats, tag: bytes) -> list[str]:
+        """Return the same as ever: a phone takes nothing of its token from a server."""
+        del tag
+        return self.tokens(np.full(len(times), phone), times)
+
+    def carries_tag(self, token: str, tag: bytes) -> bool:
+        """Return whether the last half of a token is the keyed digest of the one before it."""
+        return bears_mark(bytes.fromhex(token), tag)
+
+    def warned(self, log: Sightings) -> Sightings:
+        """Return the readings that warn a phone."""
+        raise NotImplementedError
+
+    def opened(self, archive: Sightings) -> Sightings:
+        """Return the rows of an archive whose phone the server's secrets name."""
+        raise NotImplementedError
+
+    def own_past(self, phone: int, archive: Sightings, now: float) -> Sightings:
+        """Return the rows of an archive that a thief of a phone recognises as sent by it."""
+        raise NotImplementedError
+
     def _of_day(self, phone: int, day: int) -> list[str]:
         made = self._made.get((phone, day))
         if made is None:
@@ -217,6 +292,16 @@ class DayTokens:
         """Return ``count`` random secrets for each phone, (phones, count, width) uint8."""
         drawn = self.streams.entropy(name)(self.phones * count * width)
         return np.frombuffer(drawn, np.uint8).reshape(self.phones, count, width)
+
+
+def marked(random: bytes, tag: bytes) -> bytes:
+    """Return random bytes and as many of their keyed digest: only ``tag`` shows that they fit."""
+    return random + hmac_sha256(tag, random)[: len(random)]
+
+
+def bears_mark(value: bytes, tag: bytes) -> bool:
+    """Return whether the last 16 bytes were made by ``marked`` with this key."""
+    return marked(value[-16:-8], tag) == value[-16:]
 
 
 def heard_log(heard: TokensHeard, tokens: Sequence[str]) -> Sightings:

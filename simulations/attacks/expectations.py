@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from simulations.attacks.deployment import DAYS
+from tracetogether.parameters import RETENTION
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 LINKED_S: Final[Mapping[str, float]] = {
@@ -87,7 +88,7 @@ def linked_share(window_s: float, days: int = DAYS) -> float:
     return window_s / (days * SECONDS_PER_DAY)
 
 
-def told_by_phase(people: int, phases: int) -> float:
+def picked_by_phase(people: int, phases: int) -> float:
     """Return how often the phone with the right moment of change is picked among ``people``.
 
     Each has one of ``phases`` moments at random. Of those with the same moment as the person's,
@@ -129,3 +130,34 @@ def _log2_choose(whole: int, part: int) -> float:
         raise ValueError(f"{part} of {whole} can't be chosen")
     logs = math.lgamma(whole + 1) - math.lgamma(part + 1) - math.lgamma(whole - part + 1)
     return logs / math.log(2)
+
+
+OWN_PAST: Final[Mapping[str, tuple[float, float]]] = {
+    "bluetrace": (1 / DAYS, 1 / DAYS),
+    "robert": (0.0, 0.0),
+    "gaen": (1.0, 1.0),
+    "dp3t-low-cost": (1.0, 1.0),
+    "dp3t-hybrid": (1.0, 1.0),
+    "dp3t-hybrid-2h": (1.0, 1.0),
+    "dp3t-unlinkable": (1.0, 1.0),
+    "tcn": (1.0, 1.0),
+    "desire": (900 / (DAYS * SECONDS_PER_DAY), 1.0),
+}
+"""Share of own sightings of 14 days, and of meetings, that seized phones confirm at the end: a
+batch of one day, tokens of days to come, all secrets that a report needs, or one epoch's."""
+
+
+def opened_share(protocol: str, days: int, uploads: float) -> tuple[float, float]:
+    """Return which share of an archive a stolen database names, with its keys and without.
+
+    Args:
+        protocol: its name.
+        days: length of the archive, at least 14.
+        uploads: share of the people who reported their last 14 days.
+    """
+    if protocol == "bluetrace":
+        return min(RETENTION.day_keys_days / days, 1.0), 0.0
+    if protocol == "robert":
+        return 1.0, 0.0
+    public = 0.0 if protocol == "desire" else uploads * min(DAYS / days, 1.0)
+    return public, public

@@ -56,7 +56,7 @@ def replayed(deployment: Deployment, sent: float, delays: Floats) -> Bools:
         other = deployment.log(TokensHeard.concat([met, back] if delay == 0 else [back]))
         warned = False
         for heard in (log, other):
-            reported(deployment, [_CASE], heard)
+            reported(deployment, [_CASE], heard, since=sent - SECONDS_PER_DAY)
             warned = warned or len(deployment.warned(heard)) > 0
         counts.append(warned)
     return np.array(counts, dtype=bool)

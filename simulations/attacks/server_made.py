@@ -11,14 +11,18 @@ from simulations.attacks.deployment import (
     LISTENER,
     DayTokens,
     TokensHeard,
+    bears_mark,
     heard_log,
+    marked,
     nothing_of,
     numbers_of,
     of_phones,
 )
 from simulations.streams import Streams
 from tracetogether.authority.intake.issuance import Issuance
-from tracetogether.bluetrace.tempid import ACCEPTED, TempIDIssuer, new_user_id
+from tracetogether.bluetrace.tempid import ACCEPTED, PLAIN_BYTES, TempIDIssuer, new_user_id
+from tracetogether.bluetrace.token_text import raw_of_texts
+from tracetogether.crypto import IV_BYTES
 from tracetogether.desire.keys import EPOCH_S, ebid_of, encounter_tokens_many
 from tracetogether.desire.tracing import DesireTracing
 from tracetogether.keyring import KeyRing
@@ -27,6 +31,7 @@ from tracetogether.parameters import BLUETRACE
 from tracetogether.robert import keys as robert
 from tracetogether.robert.air import RENEWED_S
 from tracetogether.robert.report import HelloRecords
+from tracetogether.robert.skinny import decrypt_blocks
 from tracetogether.robert.tracing import RobertTracing
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Bytes2D, Floats, Ints
@@ -70,6 +75,14 @@ class _ServerMade(DayTokens):
     def opened(self, archive: Sightings) -> Sightings:
         """Return the rows of an archive that the server opens; the peer is the phone's number."""
         raise NotImplementedError
+
+    def opened_without_keys(self, archive: Sightings) -> Sightings:
+        """Return what the same server opens with keys of the thief's own."""
+        return type(self)(Streams(self.streams.seed + 1), self.phones, self.days).opened(archive)
+
+    def learnt(self, phone: int, log: Sightings) -> list[Floats]:
+        """Return all times of a phone's log if the phone is warned: it gets no more than that."""
+        return _one_answer(self, phone, log)
 
     def contacts_learnt(self) -> set[tuple[int, int]]:
         """Return whom each case heard: the server opens every token of an upload."""
@@ -126,6 +139,24 @@ class BlueTraceDeployment(_ServerMade):
         names = tuple(known[user] for user in found.user.names)
         return archive.take(rows).replaced(peer=Labels(found.user.codes[rows], names))
 
+    def tagged(self, phone: int, times: Floats, tag: bytes) -> list[str]:
+        """Return TempIDs whose IV is a mark: the server draws it, and sends it in clear."""
+
+        def mark(size: int) -> bytes:
+            return marked(self._ivs(size // 2), tag)
+
+        found = []
+        for time in times.tolist():
+            begin = time - (time - BEGIN) % BLUETRACE.validity_s
+            issued = self.issuer.issue(self.users[phone], begin, 1, entropy=mark)
+            found.append(issued.tempids[0].text)
+        return found
+
+    def carries_tag(self, token: str, tag: bytes) -> bool:
+        """Return whether the IV of a TempID is a mark."""
+        raw, _ = raw_of_texts([token])
+        return bears_mark(raw[0, PLAIN_BYTES : PLAIN_BYTES + IV_BYTES].tobytes(), tag)
+
     def own_past(self, phone: int, archive: Sightings, now: float) -> Sightings:
         """Return the rows of the batch that the phone holds: that of the day, fetched at 0:00."""
         return self._held(archive, phone, int((now - 1 - BEGIN) // SECONDS_PER_DAY), 1)
@@ -169,6 +200,25 @@ class RobertDeployment(_ServerMade):
             observer=Labels(table[found.observer.codes], names),
             peer=Labels(found.peer.codes, tuple(number[name] for name in found.peer.names)),
         )
+
+    def tagged(self, phone: int, times: Floats, tag: bytes) -> list[str]:
+        """Return HELLOs with EBIDs under a key that the outsider has too; the server keeps it."""
+        ids = self.registered.id[phone : phone + 1]
+        found = []
+        for time in times.tolist():
+            epoch = np.array([self.server.epoch_of(time)])
+            ebid = robert.ebids(tag[:24], epoch, ids)
+            ecc = robert.country_codes(self.server.federation, ebid, self.server.country)
+            at, mac_key = robert.ntp_of(time), self.registered.mac_keys[phone]
+            found.append(robert.hello(int(ecc[0, 0]), ebid.tobytes(), at, mac_key).hex())
+        return found
+
+    def carries_tag(self, token: str, tag: bytes) -> bool:
+        """Return whether an EBID opens to an epoch of these days under the tag's key."""
+        ebid = np.frombuffer(bytes.fromhex(token)[1:9], np.uint8).reshape(1, 8)
+        word = int.from_bytes(decrypt_blocks(tag[:24], ebid).tobytes())
+        first = self.server.epoch_of(BEGIN)
+        return first <= word >> 40 < first + self.days * SECONDS_PER_DAY // robert.EPOCH_S
 
     def own_past(self, phone: int, archive: Sightings, now: float) -> Sightings:
         """Return the rows of tokens that the phone still holds: those from ``now`` on."""
@@ -296,7 +346,34 @@ class DesireDeployment(DayTokens):
         del ill
         return [""] * len(times)
 
+    def learnt(self, phone: int, log: Sightings) -> list[Floats]:
+        """Return all times of a phone's log if it is warned: the server compares, and answers."""
+        return _one_answer(self, phone, log)
+
+    def met(self, first: int, second: int, log: Sightings, now: float) -> int:
+        """Return how many readings hold the token that the other phone asks with."""
+        del now
+        names = {
+            phone: [name or "" for name in of_phones(log, [phone]).peer.to_list()]
+            for phone in (first, second)
+        }
+        asked = {phone: {name[64:] for name in heard} for phone, heard in names.items()}
+        return sum(
+            name[:64] in asked[other]
+            for own, other in ((first, second), (second, first))
+            for name in names[own]
+        )
+
     def own_past(self, phone: int, archive: Sightings, now: float) -> Sightings:
         """Return the rows of the current EBID: secrets of past epochs are gone."""
         (current,) = self.tokens(np.array([phone]), np.array([now - 1]))
         return archive.take(archive.peer == current)
+
+
+def _one_answer(
+    deployment: "_ServerMade | DesireDeployment", phone: int, log: Sightings
+) -> list[Floats]:
+    """Return the times of all that a phone heard, if the server's answer is that it is warned."""
+    if not len(of_phones(deployment.warned(log), [phone])):
+        return []
+    return [of_phones(log, [phone]).time]

@@ -25,6 +25,11 @@ _LIMITS: Final[dict[str, tuple[str, float, float]]] = {
     "gain_db": ("How much louder than a phone the attacker sends, dB.", 0, 40),
     "stay_min": ("How long the attacker stays, minutes.", 1, 600),
     "latency_s": ("How long a relay takes, seconds.", 0, 100_000),
+    "devices": ("Phones that share the secrets of one.", 1, 1_000),
+    "photos": ("Share of passers-by whose token a camera's receiver hears.", 0, 1),
+    "accounts": ("Accounts with which a curious user takes part.", 1, 1_344),
+    "archive_days": ("Days for which a receiver writes down what it hears.", 14, 200),
+    "padding": ("Least number of keys that a GAEN server publishes.", 0, 1_000_000),
 }
 """Setting -> its help, its least and its greatest value."""
 
