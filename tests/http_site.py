@@ -16,6 +16,7 @@ PUBLIC = {
     *(("get", "/v1/figures/restrictions"), ("get", "/v1/trust"), ("get", "/v1/revocations")),
     *(("get", "/open/figures.csv"), ("get", "/open/datapackage.json")),
     *(("get", "/v1/warnings"), ("get", "/v1/warnings/{hour}"), ("get", "/v1/trips/{date}")),
+    ("get", "/v1/warnings/{hour}/bundle"),
 }
 
 

@@ -25,7 +25,12 @@ from tracetogether.adapters.qr_images import codes_in
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.cli import cli
 from tracetogether.crypto import SigningKey
-from tracetogether.presence.packages import WarningPackage, heard_digest, write_package
+from tracetogether.presence.packages import (
+    WarningPackage,
+    heard_digest,
+    write_bundle,
+    write_package,
+)
 from tracetogether.presence.posters import make_poster, read_poster
 from tracetogether.presence.sealed import SealedVisit, WarnedTime
 from tracetogether.presence.trips import Trip, TripDay, TripWarning, divided_trips, write_trips
@@ -181,7 +186,10 @@ class Published:
         hour = int(wall() // HOUR) - 1
         digests = tuple(map(heard_digest, heard))
         package = WarningPackage(hour, "", visits, digests, hours, "SG_MOH")
-        self.packages[f"/v1/warnings/{hour}"] = write_package(package, WARNER, WARNER.public.kid)
+        self.bundle(hour, write_package(package, WARNER, WARNER.public.kid))
+
+    def bundle(self, hour: int, *messages: bytes) -> None:
+        self.packages[f"/v1/warnings/{hour}/bundle"] = write_bundle(messages)
 
 
 def trust_list() -> bytes:
@@ -267,13 +275,15 @@ def test_one_check_is_one_request_the_same_for_everybody(site: Published) -> Non
     told("visit", "in", BAR.text, "--dir", "one")
     for folder in ("one", "other"):
         told("visit", "check", "--server", site.url, "--dir", folder)
-    assert site.asked == [f"/v1/warnings/{hour}", "/v1/trust"] * 2  # who may warn is noted once
+    assert (
+        site.asked == [f"/v1/warnings/{hour}/bundle", "/v1/trust"] * 2
+    )  # who may warn is noted once
     site.asked.clear()
     site.heads.clear()
     told("visit", "in", nz(NZ_PLACE), "--dir", "other")
     for folder in ("one", "other"):
         told("visit", "check", "--server", site.url, "--dir", folder)
-    assert site.asked == [f"/v1/warnings/{hour}"] * 2
+    assert site.asked == [f"/v1/warnings/{hour}/bundle"] * 2
     assert len(set(site.heads)) == 1
     assert "Authorization" not in site.heads[0]
 
@@ -295,21 +305,28 @@ def test_warnings_by_another_key_are_refused(site: Published) -> None:
     site.warn(warning_of_an_hour_ago())
     told("visit", "check", "--server", site.url)
     stranger = SigningKey.generate()
-    for path in [path for path in site.packages if "warnings" in path]:
-        hour = int(path.rpartition("/")[2])
-        forged = WarningPackage(hour, organisation="SG_MOH")
-        site.packages[path] = write_package(forged, stranger, WARNER.public.kid)
+    hour = int(wall() // HOUR) - 1
+    forged = WarningPackage(hour, organisation="SG_MOH")
+    site.bundle(hour, write_package(forged, stranger, WARNER.public.kid))
     refused = run("visit", "check", "--server", site.url, code=1)
     assert "nobody signed" in str(refused.exception)
 
 
 def test_earlier_warnings_that_were_not_asked_for_are_named(site: Published) -> None:
     told("visit", "in", BAR.text, "--at", str(int(wall()) - 5 * 86_400))
-    site.warn()
+    now = int(wall() // HOUR) - 1
+    for hour in range(now - 36 * 10, now + 1, 36):
+        site.bundle(hour)
     shown = run("visit", "check", "--server", site.url)
     assert "--days 14" in shown.stderr
-    told("visit", "check", "--server", site.url, "--days", "2")
-    assert len({path for path in site.asked if "warnings" in path}) > 2
+    site.asked.clear()
+    told("visit", "check", "--server", site.url, "--days", "14")
+    assert site.asked == [f"/v1/warnings/{now - 36 * at}/bundle" for at in range(10)]
+
+
+def test_an_authority_without_warnings_is_named(site: Published) -> None:
+    refused = run("visit", "check", "--server", site.url, code=1)
+    assert "publishes no warnings" in str(refused.exception)
 
 
 # --- trips ---

@@ -245,6 +245,8 @@ class VisitParameters:
         air_s: how long the air stays infectious at most after a case has left: as long as the
             stay, but no longer than this (Corona-Warn-App).
         published_days: warnings are downloadable for this many days.
+        bundle_hours: one download has the warnings of this many hours, so that a phone that checks
+            once a day, not always at the same time, needs one.
         text_characters: the longest name or address on a poster (Corona-Warn-App).
         seed_bytes: random bytes of a poster, so that nobody can guess its place (Corona-Warn-App).
         least_aboard: a case's trip is published if at least this many people were aboard.
@@ -258,6 +260,7 @@ class VisitParameters:
     least_s: int = 10 * SECONDS_PER_MINUTE
     air_s: int = 30 * SECONDS_PER_MINUTE
     published_days: int = 14
+    bundle_hours: int = 36
     text_characters: int = 100
     seed_bytes: int = 16
     least_aboard: int = 20

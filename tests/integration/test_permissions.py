@@ -51,6 +51,7 @@ FOR_ANYBODY = {
     ("GET", "/v1/figures/restrictions"),
     ("GET", "/v1/warnings"),
     ("GET", "/v1/warnings/{hour}"),
+    ("GET", "/v1/warnings/{hour}/bundle"),
     ("GET", "/v1/trips/{date}"),
     ("GET", "/desk/sign-in"),
     ("POST", "/desk/sign-in"),

@@ -97,32 +97,34 @@ def test_a_warned_place_is_found_in_the_contact_log() -> None:
 
 def test_a_check_asks_for_the_newest_package_and_what_it_missed() -> None:
     now = 450_000 * 3_600 + 60.0
-    for hours, asked_hour, days, wanted in [
-        (24, None, 0, [449_999]),
-        (24, 449_980, 0, [449_999]),
-        (24, 449_999, 0, [449_999]),
-        (24, 449_975, 0, [449_999]),
-        (24, 449_974, 0, [449_999, 449_975]),
-        (24, None, 3, [449_999, 449_975, 449_951]),
-        (1, 449_996, 0, [449_999, 449_998, 449_997]),
-        (24, 1, 0, [449_999 - 24 * day for day in range(14)]),
-        (24, 450_010, 0, [449_999]),  # the clock went back
+    for asked_hour, days, wanted in [
+        (None, 0, [449_999]),
+        (449_980, 0, [449_999]),
+        (449_999, 0, [449_999]),
+        (449_964, 0, [449_999]),
+        (449_963, 0, [449_999, 449_963]),
+        (None, 3, [449_999, 449_963]),
+        (1, 0, [449_999 - 36 * number for number in range(10)]),
+        (450_010, 0, [449_999]),  # the clock went back
     ]:
         asked: list[int] = []
 
-        def fetch(hour: int, asked: list[int] = asked, hours: int = hours) -> WarningPackage:
+        def fetch(hour: int, asked: list[int] = asked) -> list[WarningPackage]:
             asked.append(hour)
-            return WarningPackage(hour, hours=hours)
+            return [WarningPackage(hour - 35), WarningPackage(hour, hours=2)]
 
         found = ask_for_warnings(fetch, asked_hour, now, days)
         assert asked == wanted
         assert found.hour == 449_999
-        assert found.since == wanted[-1] - hours + 1
+        assert found.since == wanted[-1] - 35
+        assert len(found.packages) == 2 * len(wanted)
 
 
 def test_a_package_of_another_hour_is_refused() -> None:
     with pytest.raises(UnreadableMessageError, match="another hour"):
-        ask_for_warnings(lambda hour: WarningPackage(hour - 24), None, NOON)
+        ask_for_warnings(lambda hour: [WarningPackage(hour - 36)], None, NOON)
+    with pytest.raises(UnreadableMessageError, match="another hour"):
+        ask_for_warnings(lambda hour: [WarningPackage(hour, hours=37)], None, NOON)
 
 
 # --- trips ---

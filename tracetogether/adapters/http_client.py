@@ -275,6 +275,19 @@ class AuthorityClient:
         """
         return self._send(packed_log(body), token)
 
+    def report_visits(self, body: bytes, token: str) -> dict[str, Any]:
+        """Send the visits and trips that the owner chose, once, with the token of the log.
+
+        Args:
+            body: as ``presence.reporting.visits_body`` writes it.
+            token: from ``redeem_pin``.
+
+        Raises:
+            ConflictError: visits came with this token before: there is nothing left to do.
+        """
+        owner = {"X-Credential": self._credential or ""}
+        return self._call("POST", "/v1/visits", token, body, more=owner)
+
     def pretend(self, size_bytes: int = UPLOAD_BUCKETS[0]) -> None:
         """Make all the requests of an upload and leave nothing, to hide the phones that do upload.
 
@@ -314,12 +327,12 @@ class AuthorityClient:
     # --- everybody's calls: they name no phone, and ask for the same ---
 
     def fetch_warnings(self, hour: int) -> bytes | None:
-        """Return the signed package of warnings that ends with an hour; None if there is none.
+        """Return the bundle of warnings that ends with an hour; None if the authority has none.
 
         Args:
             hour: number of an hour that is over (epoch seconds / 3600).
         """
-        return self._public(f"/v1/warnings/{hour}")
+        return self._public(f"/v1/warnings/{hour}/bundle")
 
     def fetch_trips(self, day: str, prefix: int | None = None) -> bytes | None:
         """Return the signed list of cases' trips of a day; None if there is none.

@@ -232,9 +232,14 @@ def purge(folder: Path, *, as_json: bool) -> None:
 @node.command()
 @folder_argument
 @click.option("--pin", required=True, help="Upload PIN from the health authority.")
+@click.option(
+    "--visits",
+    is_flag=True,
+    help="Send the noted visits and trips too; `tracetogether upload` can leave some out.",
+)
 @as_json
 @click.pass_context
-def upload(context: click.Context, folder: Path, pin: str, *, as_json: bool) -> None:
+def upload(context: click.Context, folder: Path, pin: str, *, visits: bool, as_json: bool) -> None:
     """Send the contact log of DIR (./node) to the node's authority."""
     settings = NodeSettings.load(folder)
     context.invoke(
@@ -244,5 +249,6 @@ def upload(context: click.Context, folder: Path, pin: str, *, as_json: bool) -> 
         server=settings.server,
         credential=folder / CREDENTIAL,
         allow_plain_http=settings.allow_plain_http,
+        visits=folder if visits else None,
         as_json=as_json,
     )

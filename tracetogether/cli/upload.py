@@ -12,7 +12,7 @@ from rich.text import Text
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli.console import answer, note, right, table
-from tracetogether.cli.options import FILE, allow_plain_http, as_json, pin_digits
+from tracetogether.cli.options import EXISTING_FOLDER, FILE, allow_plain_http, as_json, pin_digits
 from tracetogether.cli.upload_attempt import ENDING, Attempt, begin_or_resume
 from tracetogether.cli.upload_choice import (
     Choice,
@@ -22,6 +22,12 @@ from tracetogether.cli.upload_choice import (
     preview,
     span,
     upload_body,
+)
+from tracetogether.cli.upload_visits import (
+    ChosenVisits,
+    chosen_visits,
+    taken_json,
+    taken_lines,
 )
 from tracetogether.errors import (
     AccessDeniedError,
@@ -57,6 +63,19 @@ from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS
     multiple=True,
     help="Send no records of this period (UTC). Repeatable.",
 )
+@click.option(
+    "--visits",
+    type=EXISTING_FOLDER,
+    metavar="DIR",
+    help="Send the visits and trips too that were noted in the folder DIR; --since, --until and "
+    "--leave-out count for them as well.",
+)
+@click.option(
+    "--leave-place",
+    metavar="NAME",
+    multiple=True,
+    help="Send no visits of the place with this name. Repeatable.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be sent on each day; send nothing.")
 @as_json
 def upload(
@@ -67,6 +86,8 @@ def upload(
     since: str | None,
     until: str | None,
     leave_out: tuple[str, ...],
+    visits: Path | None = None,
+    leave_place: tuple[str, ...] = (),
     *,
     allow_plain_http: bool,
     dry_run: bool,
@@ -84,9 +105,12 @@ def upload(
         until=inf if until is None else moment(until, end=True),
         left_out=tuple(map(span, leave_out)),
     )
+    reported = None if visits is None else chosen_visits(visits, choice, leave_place)
     if dry_run:
         seen = preview(log, choice)
-        answer(seen.to_json(), *_shown(seen), as_json=as_json)
+        lines = [] if reported is None else [f"Would send  {reported.words}"]
+        facts = seen.to_json() | ({} if reported is None else reported.counts)
+        answer(facts, *_shown(seen), *lines, as_json=as_json)
         return
     if pin is None or server is None:
         missing = "--pin" if pin is None else "--server"
@@ -110,7 +134,7 @@ def upload(
         )
         if attempt.resumed:
             note("Continuing the upload that was started before")
-        receipt = _sent(client, digits, attempt)
+        receipt, taken = _sent(client, digits, attempt, reported)
     count = len(parse_upload(attempt.body).records)
     lines = [f"Sent      {count} records ({len(attempt.body):,} bytes before compression)"]
     if "already_received" in receipt:
@@ -119,11 +143,21 @@ def upload(
         lines.append(f"Accepted  {receipt['accepted']} of {receipt['records']}")
         rejected = sorted(receipt["rejected"].items())
         lines += [f"Rejected  {refused}: {reason}" for reason, refused in rejected]
-    answer({"sent": count, "bytes": len(attempt.body), **receipt}, *lines, as_json=as_json)
+    answer(
+        {"sent": count, "bytes": len(attempt.body), **receipt, **taken_json(taken)},
+        *lines,
+        *taken_lines(taken),
+        as_json=as_json,
+    )
 
 
-def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]:
-    """Return the authority's receipt; end the attempt when the log is received or refused."""
+def _sent(
+    client: AuthorityClient, pin: str, attempt: Attempt, reported: ChosenVisits | None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Return the authority's receipts for the log and for visits; None for visits if none go.
+
+    The attempt ends when all is received, or refused.
+    """
     try:
         token = client.redeem_pin(pin, attempt.body, attempt=attempt.name)
     except (AccessDeniedError, ConflictError, InvalidRequestError, InvalidUploadError):
@@ -138,8 +172,14 @@ def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]
         if not attempt.resumed:
             raise
         receipt = {"already_received": True}  # the earlier run did not get the receipt
+    taken: dict[str, Any] | None = None
+    if reported is not None:
+        try:
+            taken = client.report_visits(reported.body, token)
+        except ConflictError:  # an earlier run did not get the answer
+            taken = {"already_received": True}
     attempt.end()
-    return receipt
+    return receipt, taken
 
 
 def _shown(seen: Preview) -> Iterator[Table | str]:

@@ -28,12 +28,12 @@ from tracetogether.cli.visit_folder import (
     opened_visits,
     read_by_trust,
 )
-from tracetogether.errors import UnreadableMessageError
+from tracetogether.errors import NotFoundError, UnreadableMessageError
 from tracetogether.parameters import VISITS
 from tracetogether.plain_text import counted
 from tracetogether.presence.asking import AskedWarnings, ask_for_warnings
 from tracetogether.presence.matching import SamePlace, heard_places, same_places
-from tracetogether.presence.packages import WarningPackage, read_package
+from tracetogether.presence.packages import WarningPackage, read_bundle, read_package
 from tracetogether.presence.posters import KINDS, Poster
 from tracetogether.presence.posters_of_others import read_any_poster
 from tracetogether.presence.visits import (
@@ -269,11 +269,14 @@ def check(
         visits = [_until(row, now) for row in log.visits()]
         with opened_authority(folder, server, allow_plain_http=allow_plain_http) as client:
 
-            def fetch(hour: int) -> WarningPackage:
+            def fetch(hour: int) -> list[WarningPackage]:
                 data = client.fetch_warnings(hour)
                 if data is None:
-                    return WarningPackage(hour)
-                return read_by_trust(folder, client, partial(read_package, data))
+                    raise NotFoundError("this authority publishes no warnings", "no-warnings")
+                return [
+                    read_by_trust(folder, client, partial(read_package, message))
+                    for message in read_bundle(data)
+                ]
 
             asked_before, before = log.asked_hour(), log.seen()
             asked = ask_for_warnings(fetch, asked_before, now, days or 0)

@@ -3,7 +3,7 @@
 Where the owner was has no part in it, so that the requests say nothing of that.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tracetogether.errors import UnreadableMessageError
@@ -17,7 +17,7 @@ class AskedWarnings:
     """The packages that a phone got.
 
     Attributes:
-        packages: the newest first.
+        packages: all of them, in any order.
         hour: number of the last hour that they cover.
         since: number of the first hour that they cover without a gap.
     """
@@ -38,13 +38,19 @@ class AskedWarnings:
 
 
 def ask_for_warnings(
-    fetch: Callable[[int], WarningPackage], asked_hour: int | None, now: float, days: int = 0
+    fetch: Callable[[int], Sequence[WarningPackage]],
+    asked_hour: int | None,
+    now: float,
+    days: int = 0,
 ) -> AskedWarnings:
-    """Fetch the newest package, and those before it that were not asked for yet.
+    """Fetch the newest bundle, and those before it that were not asked for yet.
+
+    The hour that was asked for last is asked for again: its package may have come a minute later.
 
     Args:
-        fetch: takes the number of an hour and returns the package that ends with it.
-        asked_hour: the last hour that was asked for; None takes the newest package alone.
+        fetch: takes the number of an hour and returns the packages of the 36 hours that end with
+            it.
+        asked_hour: the last hour that was asked for; None takes the newest bundle alone.
         now: epoch seconds.
         days: go back this many days, whatever was asked for; 0 goes back to the last time.
 
@@ -56,16 +62,17 @@ def ask_for_warnings(
     if days:
         wanted = newest + 1 - days * SECONDS_PER_DAY // SECONDS_PER_HOUR
     else:
-        wanted = newest if asked_hour is None else min(asked_hour + 1, newest)
+        wanted = newest if asked_hour is None else min(asked_hour, newest)
     wanted = max(wanted, oldest)
     packages: list[WarningPackage] = []
     hour = newest
-    while not packages or hour >= wanted:
-        package = fetch(hour)
-        if package.hour != hour:
+    while hour == newest or hour >= wanted:
+        found = fetch(hour)
+        first = hour - VISITS.bundle_hours + 1
+        if any(package.since < first or package.hour > hour for package in found):
             raise UnreadableMessageError(
                 "a package of another hour than was asked for", "package-hour"
             )
-        packages.append(package)
-        hour = package.since - 1
+        packages.extend(found)
+        hour = first - 1
     return AskedWarnings(tuple(packages), newest, hour + 1)

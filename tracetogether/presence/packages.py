@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from tracetogether.cbor import write_cbor
+from tracetogether.cbor import read_cbor, write_cbor
 from tracetogether.crypto import SigningKey, sha256
 from tracetogether.errors import TrustError, UnreadableMessageError
 from tracetogether.presence.sealed import COLUMNS_BYTES, ID_BYTES, SealedVisit, shuffled
@@ -129,6 +129,26 @@ def read_package(data: bytes, trust: TrustList) -> WarningPackage:
         organisation=organisation,
         issued=int(needed_time_of(claims, ISSUED)),
     )
+
+
+def write_bundle(packages: Iterable[bytes]) -> bytes:
+    """Return several packages as one download: a CBOR array of the signed messages as they are."""
+    return write_cbor(list(packages))
+
+
+def read_bundle(data: bytes) -> list[bytes]:
+    """Return the signed messages of a download; each is to be read by ``read_package``.
+
+    Raises:
+        UnreadableMessageError: it is no array of messages.
+    """
+    found = read_cbor(data, most_bytes=MOST_PACKAGE_BYTES)
+    if not isinstance(found, list):
+        raise UnreadableMessageError("this is no bundle of warnings", "package-form")
+    parts = [part for part in found if isinstance(part, bytes)]
+    if len(parts) != len(found):
+        raise UnreadableMessageError("a bundle of warnings holds something else", "package-form")
+    return parts
 
 
 def read_signed_warnings(data: bytes, trust: TrustList) -> tuple[dict[object, object], str]:

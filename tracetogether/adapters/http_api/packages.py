@@ -12,6 +12,7 @@ from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.authority.presence.reported import PackageLine
 from tracetogether.authority.presence.store import PresenceStore
 from tracetogether.crypto import sha256
+from tracetogether.presence.packages import write_bundle
 from tracetogether.units import SECONDS_PER_MINUTE
 
 MEDIA_TYPE: Final = "application/cose"
@@ -60,11 +61,17 @@ class PackageAnswers:
             held = None if line is None else self._read(line)
         if held is None:
             raise RefusedError(404, "not_found", "there is no such package: see the index")
-        headers = {"ETag": held.tag, "Cache-Control": self._cache}
-        wanted = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
-        if held.tag in wanted or "*" in wanted:
-            return Response(status_code=304, headers=headers)
-        return Response(held.body, media_type=MEDIA_TYPE, headers=headers)
+        return _answered(request, held, self._cache)
+
+    def bundle(self, request: Request, number: int, count: int, now: float) -> Response:
+        """Return the packages of ``count`` numbers up to ``number`` as one body, empty if none."""
+        with self._lock:
+            lines = self._lines(now)
+            wanted = [lines[at] for at in range(number - count + 1, number + 1) if at in lines]
+            held = [self._read(line) for line in wanted]
+        body = write_bundle(part.body for part in held if part is not None)
+        tag = f'"{sha256(body).hex()[:_TAG_DIGITS]}"'
+        return _answered(request, _Held(body, tag), self._cache)
 
     def _lines(self, now: float) -> Mapping[int, PackageLine]:
         minute = now // SECONDS_PER_MINUTE
@@ -88,3 +95,12 @@ class PackageAnswers:
 
     def _bytes(self) -> int:
         return sum(len(held.body) for held in self._held.values())
+
+
+def _answered(request: Request, held: _Held, cache: str) -> Response:
+    """Return a body, or 304 if the request names its ETag."""
+    headers = {"ETag": held.tag, "Cache-Control": cache}
+    wanted = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    if held.tag in wanted or "*" in wanted:
+        return Response(status_code=304, headers=headers)
+    return Response(held.body, media_type=MEDIA_TYPE, headers=headers)

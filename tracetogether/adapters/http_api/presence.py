@@ -14,7 +14,7 @@ from tracetogether.authority.cases.case import day_of
 from tracetogether.authority.presence.publishing import TRIPS_KIND, WARNINGS_KIND
 from tracetogether.authority.presence.taking import SentTrip, SentVisit
 from tracetogether.authority.service import Authority
-from tracetogether.parameters import VISIT_REPORTS
+from tracetogether.parameters import VISIT_REPORTS, VISITS
 from tracetogether.shapes import presence as shapes
 from tracetogether.shapes.case_days import CaseDaysShape
 
@@ -34,6 +34,7 @@ _PACKAGE: Final[dict[int | str, dict[str, Any]]] = {
     304: {"description": "The package that `If-None-Match` names is still the one."},
     404: refused("not_found", about="there is no such package."),
 }
+_BUNDLE: Final[dict[int | str, dict[str, Any]]] = {code: _PACKAGE[code] for code in (200, 304)}
 
 
 def warnings_for_everybody(authority: Authority, clock: Callable[[], float]) -> APIRouter:
@@ -41,6 +42,7 @@ def warnings_for_everybody(authority: Authority, clock: Callable[[], float]) -> 
     router = APIRouter(prefix="/v1", tags=["open to all"])
     store = authority.store.presence
     warnings = PackageAnswers(store, WARNINGS_KIND, _FOR_EVER)
+    bundles = PackageAnswers(store, WARNINGS_KIND, _MINUTE)
     trips = PackageAnswers(store, TRIPS_KIND, _MINUTE)
 
     @router.get("/warnings")
@@ -60,6 +62,18 @@ def warnings_for_everybody(authority: Authority, clock: Callable[[], float]) -> 
         changes. It is signed by the key that the trust list has for `warnings`.
         """
         return warnings.at(request, hour, clock())
+
+    @router.get("/warnings/{hour}/bundle", response_class=Response, responses=_BUNDLE)
+    def warning_bundle(
+        request: Request,
+        hour: Annotated[int, Path(ge=0, le=_MOST_HOUR, description="The last hour of the bundle.")],
+    ) -> Response:
+        """Return the packages of the 36 hours that end with this one: a CBOR array of them.
+
+        A phone that checks once a day asks for this alone. The array is empty where there are no
+        warnings.
+        """
+        return bundles.bundle(request, hour, VISITS.bundle_hours, clock())
 
     @router.get("/trips/{date}", response_class=Response, responses=_PACKAGE)
     def trip_list(

@@ -1,0 +1,64 @@
+"""From a poster at the door to a warning on another phone, over a real server."""
+
+import json
+from pathlib import Path
+from time import time as wall  # noqa: TID251 - the commands read this clock
+
+import pytest
+from click.testing import CliRunner
+
+from tests.authority_world import World
+from tests.presence_world import MEI
+from tracetogether.adapters import http_api
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.cli import cli
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Entropy
+
+pytestmark = pytest.mark.network
+
+
+def said(*words: str) -> dict:
+    found = CliRunner().invoke(cli, [*words, "--json"])
+    assert found.exit_code == 0, found.output + repr(found.exception)
+    return json.loads(found.stdout)
+
+
+def test_a_case_reports_a_visit_and_another_phone_finds_the_same_place(
+    tmp_path: Path, entropy: Entropy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    began = wall()
+    world = World.of(entropy, since=began - 10 * SECONDS_PER_DAY)
+    authority, now = world.authority, [began]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    with http_api.running(http_api.create_app(authority, clock=lambda: now[0])) as url:
+        poster = said("venue", "poster", "Bar", "--address", "Pier 1", "--out", "bar.png")["url"]
+        case = said("node", "init", "case", "--server", url)
+        said("node", "init", "guest", "--server", url)
+        said("visit", "in", "bar.png", "--dir", "case")
+        said("trip", "add", "G1234", "2020-01-25", "--car", "5", "--dir", "case")  # too long ago
+        now[0] += 600
+        said("visit", "in", poster, "--dir", "guest")
+        now[0] += 1_800
+        assert said("visit", "out", "--dir", "case")["ended"]["minutes"] == 40
+        case_id = authority.casework.open_case(case["user_id"], now[0], by=CONSOLE)
+        pin = authority.pins.issue(case_id, now[0], by=CONSOLE)
+        with SqliteContactLog.open("case/phone.db", now=now[0]) as log:
+            log.append(world.heard(world.user(), now[0] - 600, 1))
+        receipt = said("node", "upload", "case", "--pin", pin, "--visits")
+        assert receipt["visits"]["visits"] == 1
+        assert not Path("case/phone.attempt").exists()
+        (line,) = authority.warnings.waiting(by=CONSOLE)[0]
+        assert line.visit is not None
+        assert line.visit.description == "Bar"
+        empty = said("visit", "check", "--dir", "guest")
+        assert empty["found"] == []
+        authority.warnings.confirm(line.kept.visit_id, "called the bar", now[0], by=MEI)
+        now[0] += SECONDS_PER_HOUR
+        assert authority.publishing.publish(now[0]) == 1
+        now[0] += 60
+        (found,) = said("visit", "check", "--dir", "guest")["found"]
+        assert (found["description"], found["new"]) == ("Bar", True)
+        assert 50 <= found["minutes"] <= 70  # the air counts for half an hour more
+        assert said("visit", "check", "--dir", "guest")["new"] == 0

@@ -1,0 +1,102 @@
+"""Which visits and trips go with an upload."""
+
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tracetogether.cli.upload_choice import Choice
+from tracetogether.cli.visit_folder import load_trips, opened_visits
+from tracetogether.plain_text import counted
+from tracetogether.presence.reporting import visits_body
+from tracetogether.presence.visits import settled
+from tracetogether.units import SECONDS_PER_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenVisits:
+    """What is sent.
+
+    Attributes:
+        body: the message.
+        visits, trips: how many are in it.
+    """
+
+    body: bytes = field(repr=False)
+    visits: int
+    trips: int
+
+    @property
+    def words(self) -> str:
+        """How many, for people."""
+        return f"{counted(self.visits, 'visits')} and {counted(self.trips, 'trips')}"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many, for programs."""
+        return {"visits": self.visits, "trips": self.trips}
+
+
+def chosen_visits(folder: Path, choice: Choice, leave_places: Collection[str]) -> ChosenVisits:
+    """Return the visits and trips in a folder that are sent.
+
+    A visit is left out if a part of it lies in a period that is left out, or if it is still open.
+
+    Args:
+        folder: where they were noted.
+        choice: the periods, as for the contact log.
+        leave_places: names of places that are left out.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    now = time.time()
+    with opened_visits(folder, now) as log:
+        log.update(partial(settled, now=now), now)
+        visits = [
+            row
+            for row in log.visits()
+            if not row.open
+            and row.description not in leave_places
+            and _whole(choice, row.start, row.end)
+        ]
+    trips = [
+        note
+        for note in load_trips(folder).at(now).notes
+        if _whole(
+            choice, note.trip.day * SECONDS_PER_DAY, (note.trip.day + 1) * SECONDS_PER_DAY - 1
+        )
+    ]
+    return ChosenVisits(visits_body(visits, trips), len(visits), len(trips))
+
+
+def taken_json(taken: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the authority's receipt for visits, under one name; nothing if none went."""
+    return {} if taken is None else {"visits": taken}
+
+
+def taken_lines(taken: dict[str, Any] | None) -> Iterator[str]:
+    """Yield what became of the visits, for people."""
+    if taken is None:
+        return
+    if "already_received" in taken:
+        yield "Visits    received already"
+        return
+    yield (
+        f"Visits    {counted(taken['visits'], 'visits')} and {counted(taken['trips'], 'trips')} "
+        "accepted"
+    )
+    for what in ("visits", "trips"):
+        for refused in taken[f"refused_{what}"]:
+            yield f"Refused   of {what}, number {refused['place'] + 1}: {refused['why']}"
+
+
+def _whole(choice: Choice, start: float, end: float) -> bool:
+    """Return whether a stay lies within the chosen time, and meets no period left out."""
+    return (
+        choice.since <= start
+        and end <= choice.until
+        and not any(first <= end and start <= last for first, last in choice.left_out)
+    )
