@@ -15,6 +15,7 @@ from simulations.fidelities.players import Crowd
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.vectorized import VectorizedPhones
 from simulations.people.walking import move
+from simulations.phones.fixed import with_places
 from simulations.phones.phone_states import draw_changes, seconds_in_front
 from simulations.phones.phones import CrowdPhones, draw_phones
 from simulations.phones.protocols import PROTOCOLS, SimulatedProtocol, hear_the_same, radio_of
@@ -55,6 +56,7 @@ class Run:
         phones: one per person, with or without the app.
         logs: person -> contact log, for people with the app.
         user_ids: person -> user id, for people with the app.
+        place_ids: the user id of each of the scenario's places.
         issuer: opens the TempIDs; None if they came from an authority elsewhere, or if the phones
             speak another protocol.
         tokens: the tokens of another protocol; None for BlueTrace.
@@ -72,6 +74,7 @@ class Run:
     phones: CrowdPhones = field(repr=False)
     logs: Mapping[int, MemoryContactLog] = field(repr=False)
     user_ids: Mapping[int, str] = field(repr=False)
+    place_ids: tuple[str, ...] = field(repr=False)
     issuer: TempIDIssuer | None = field(repr=False)
     tokens: TokenSource | None = field(repr=False)
     counts: Mapping[str, int]
@@ -141,7 +144,26 @@ def run(
     user_ids = {person: fetched_from.enrol(person) for person in app.tolist()}
     changes = draw_changes(app.tolist(), scenario.phones, scenario.duration_s, streams)
     tokens = _tokens_of(scenario, start, app, streams)
-    crowd = Crowd(scenario, start, venue, tracks, phones, app, user_ids, changes, streams, tokens)
+    count = len(scenario.places)
+    if count and local is None:
+        raise ScenarioError("[[places]] have TempIDs of this process: leave the source out")
+    place_ids = tuple(fetched_from.enrol(len(phones) + number) for number in range(count))
+    their_tracks, their_phones = with_places(
+        tracks, phones, scenario.places, venue, scenario.channel, streams
+    )
+    crowd = Crowd(
+        scenario,
+        start,
+        venue,
+        their_tracks,
+        their_phones,
+        np.append(app, np.arange(len(phones), len(phones) + count)),
+        user_ids | {len(phones) + number: place for number, place in enumerate(place_ids)},
+        changes,
+        streams,
+        tokens,
+        count,
+    )
     env = simpy.Environment(initial_time=start)
     players: VectorizedPhones | ObjectPhones
     if local is not None and chosen == "vectorized":
@@ -165,6 +187,7 @@ def run(
         phones=phones,
         logs=outcome.logs,
         user_ids=user_ids,
+        place_ids=place_ids,
         issuer=None if local is None or tokens is not None else local.issuer,
         tokens=tokens,
         counts=outcome.counts,

@@ -128,6 +128,7 @@ class Links:
         people = len(phones)
         self._begin_s = crowd.start
         self._end_s = crowd.start + crowd.scenario.duration_s
+        self._people = crowd.people
         self._present = present.tobytes()  # single bytes are faster to read
         self._ticks = present.shape[1]
         self._tick_s = crowd.tracks.tick_s
@@ -348,6 +349,8 @@ class Links:
         self.at(written_s, self._writes, phone)
 
     def _record(self, phone: int, said: Exchanged) -> None:
+        if phone >= self._people:
+            return  # a place keeps nothing
         if self._later is not None:
             self._later.exchanged(phone, said)
             return

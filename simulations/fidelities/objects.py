@@ -66,6 +66,7 @@ class ObjectPhone:
         phones_by_person: person -> phone; complete before the clock starts.
         habits: the scenario's settings of phones and owners.
         tokens: the tokens of another protocol; None for BlueTrace.
+        listens: False for the device of a place, which never scans.
 
     Attributes:
         log: the contact log.
@@ -87,7 +88,9 @@ class ObjectPhone:
         phones_by_person: dict[int, "ObjectPhone"],
         habits: PhoneKeys = IN_FRONT,
         tokens: TokenSource | None = None,
+        listens: bool = True,
     ) -> None:
+        self._listens = listens
         self.person = person
         self.user_id = user_id
         self.log = MemoryContactLog(int(PROTOCOLS[habits.protocol].retention_s))
@@ -191,7 +194,7 @@ class ObjectPhone:
 
     def _scan(self) -> None:
         now_s = self._now_s()
-        if not self._air.is_on(self.person):
+        if not (self._listens and self._air.is_on(self.person)):
             return
         self.counts["scans"] += 1
         for reception in self._air.listen(self.person, now_s):
@@ -356,11 +359,14 @@ class ObjectPhones:
         on_time: Callable[[float], None] | None,
     ) -> None:
         keys, streams = crowd.scenario, crowd.streams
-        channel = Channel(crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls)
+        channel = Channel(
+            crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls, crowd.people
+        )
         air = SimulatedAir(
             channel, crowd.tracks, crowd.phones, crowd.app, keys.channel, streams, keys.phones
         )
         self._all: dict[int, ObjectPhone] = {}
+        self._listening = crowd.listening.tolist()
         for person in crowd.app.tolist():
             self._all[person] = ObjectPhone(
                 env,
@@ -375,6 +381,7 @@ class ObjectPhones:
                 phones_by_person=self._all,
                 habits=keys.phones,
                 tokens=crowd.tokens,
+                listens=person < crowd.people,
             )
         env.process(live_states(env, crowd.changes, crowd.start, air.change))
 
@@ -382,14 +389,15 @@ class ObjectPhones:
         """Return the results at the end of the run."""
         counts: Counter[str] = Counter()
         rejections: Counter[Rejection] = Counter()
-        for phone in self._all.values():
+        phones = {person: self._all[person] for person in self._listening}
+        for phone in phones.values():
             phone.device.write_waiting()
             counts.update(phone.counts)
             rejections.update(phone.device.rejections)
-        counts["records"] = sum(len(phone.log) for phone in self._all.values())
+        counts["records"] = sum(len(phone.log) for phone in phones.values())
         return PhoneResults(
-            logs={person: phone.log for person, phone in self._all.items()},
+            logs={person: phone.log for person, phone in phones.items()},
             counts=dict(sorted(counts.items())),
-            per_phone={person: dict(phone.counts) for person, phone in self._all.items()},
+            per_phone={person: dict(phone.counts) for person, phone in phones.items()},
             rejections=dict(rejections),
         )

@@ -29,6 +29,7 @@ class Crowd:
         changes: changes of the phones' states, in order of time.
         streams: the run's random draws.
         tokens: the tokens of another protocol; None for BlueTrace.
+        places: how many of the last tracks, phones and user ids are places', which speak only.
     """
 
     scenario: Scenario
@@ -41,6 +42,17 @@ class Crowd:
     changes: list[StateChange] = field(repr=False)
     streams: Streams
     tokens: TokenSource | None = None
+    places: int = 0
+
+    @property
+    def people(self) -> int:
+        """The number of people; indices from here on are those of places."""
+        return len(self.phones) - self.places
+
+    @property
+    def listening(self) -> Ints:
+        """The people whose phones run the app."""
+        return self.app[: len(self.app) - self.places]
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,9 @@ class VectorizedPhones:
             streams=streams,
             tokens=crowd.tokens,
         )
-        channel = Channel(crowd.tracks, phones, scenario.channel, streams, crowd.venue.walls)
+        channel = Channel(
+            crowd.tracks, phones, scenario.channel, streams, crowd.venue.walls, crowd.people
+        )
         self._air = Scans(channel, crowd, self._states, self._routines.on_air)
         is_on = self._states.is_on if self._states.ever_off else None
         self._links = Links(crowd, self._routines, is_on)
@@ -114,6 +116,9 @@ class VectorizedPhones:
         routines = self._routines
         scans = slice(*np.searchsorted(routines.scan_at_s, [since, until]).tolist())
         rx, at_s = routines.scan_phone[scans], routines.scan_at_s[scans]
+        if self._crowd.places:
+            listens = rx < self._crowd.people
+            rx, at_s = rx[listens], at_s[listens]
         if self._states.ever_off:
             on = self._states.at(rx, at_s) != PhoneState.OFF
             rx, at_s = rx[on], at_s[on]
@@ -221,20 +226,22 @@ class VectorizedPhones:
             "scans": self._scans,
             "served": np.frombuffer(links.served, dtype=np.int64),
         }
-        for phone in self._crowd.app.tolist():
+        listening = self._crowd.listening
+        for phone in listening.tolist():
             links.note_later_scans(phone)
         logs = self._logs()
         if links.records.unbelieved:
             self._rejections[Rejection.IMPLAUSIBLE] += links.records.unbelieved
+        columns = {name: column[: self._crowd.people] for name, column in columns.items()}
         counts = {name: int(column.sum()) for name, column in columns.items()}
-        rows = zip(*(column[self._crowd.app].tolist() for column in columns.values()), strict=True)
+        rows = zip(*(column[listening].tolist() for column in columns.values()), strict=True)
         return PhoneResults(
             logs=logs,
             counts={name: total for name, total in counts.items() if total}
             | {"records": len(logs.time)},
             per_phone={
                 person: {name: count for name, count in zip(columns, row, strict=True) if count}
-                for person, row in zip(self._crowd.app.tolist(), rows, strict=True)
+                for person, row in zip(listening.tolist(), rows, strict=True)
             },
             rejections=dict(self._rejections),
         )
@@ -243,10 +250,10 @@ class VectorizedPhones:
         tokens = self._crowd.tokens
         recorded = None if self._connects or tokens is None else tokens.recorded
         phone, time, peer, sent, rssi_dbm, as_central = self._links.records.columns(recorded)
-        bounds = np.append(self._crowd.app, len(self._phones))
+        bounds = np.append(self._crowd.listening, len(self._phones))
         texts, token = self._tempids(peer, sent) if tokens is None else (_NO_TEXTS, peer)
         logs = ContactLogs(
-            app=self._crowd.app,
+            app=self._crowd.listening,
             first=np.searchsorted(phone, bounds).astype(np.int64),
             time=time,
             peer=peer,

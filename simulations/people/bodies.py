@@ -54,10 +54,14 @@ _PLACES: Final = {
     Carry.BACK_POCKET: CarryPlace(bearing=np.pi - 0.4, offset_m=0.14, loss_db=5.5, sharpness=1.8),
     Carry.BAG: CarryPlace(bearing=-np.pi / 2, offset_m=0.25, loss_db=2.5, sharpness=2.2),
 }
-BEARING: Final = np.array([_PLACES[carry].bearing for carry in Carry])
-OFFSET_M: Final = np.array([_PLACES[carry].offset_m for carry in Carry])
-LOSS_DB: Final = np.array([_PLACES[carry].loss_db for carry in Carry])
-SHARPNESS: Final = np.array([_PLACES[carry].sharpness for carry in Carry])
+FIXED: Final = len(Carry)
+"""The code of a device that nobody carries: no body shadows it, and nothing covers it."""
+_ALL: Final = (*_PLACES.values(), CarryPlace(bearing=0.0, offset_m=0.0, loss_db=0.0, sharpness=1.0))
+BEARING: Final = np.array([place.bearing for place in _ALL])
+OFFSET_M: Final = np.array([place.offset_m for place in _ALL])
+LOSS_DB: Final = np.array([place.loss_db for place in _ALL])
+SHARPNESS: Final = np.array([place.sharpness for place in _ALL])
+_OWNERS: Final = np.array([1.0] * FIXED + [0.0])
 
 _UNITS: Final = 2.0**20  # of one body; whole units add up the same in any order
 BODY_RADIUS_M: Final = 0.22
@@ -97,7 +101,7 @@ def shadow_db(direction: Floats, facing: Floats, carry: Ints, body_loss_db: floa
     """
     off_axis = direction - (facing + BEARING[carry])
     behind = (1.0 - np.cos(off_axis)) / 2.0  # 0: the phone's own side, 1: straight through
-    return np.asarray(body_loss_db * behind ** SHARPNESS[carry])
+    return np.asarray(body_loss_db * _OWNERS[carry] * behind ** SHARPNESS[carry])
 
 
 def body_units(

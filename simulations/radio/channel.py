@@ -100,6 +100,7 @@ class Channel:
         keys: the scenario's channel keys.
         streams: the run's random streams.
         walls: each wall between two bodies costs ``keys.wall_db``.
+        people: how many of the tracks are people's, whose bodies are in the way; None: all.
     """
 
     def __init__(
@@ -109,8 +110,9 @@ class Channel:
         keys: ChannelKeys,
         streams: Streams,
         walls: Walls = NO_WALLS,
+        people: int | None = None,
     ) -> None:
-        self._bystanders = Bystanders(tracks)
+        self._bystanders = Bystanders(tracks, people)
         self._walls = walls
         self._tracks = tracks
         self._there = np.ascontiguousarray(~np.isnan(tracks.xy[:, :, 0].T))  # by (tick, person)

@@ -58,10 +58,15 @@ class Bystanders:
     """An index of all bodies by tick, to find those in the way of links.
 
     The result is the same as over all bodies, bit by bit.
+
+    Args:
+        tracks: where everybody is; at the end, maybe devices that nobody carries.
+        people: how many of the tracks are people's; None: all.
     """
 
-    def __init__(self, tracks: CrowdTracks) -> None:
+    def __init__(self, tracks: CrowdTracks, people: int | None = None) -> None:
         self._tracks = tracks
+        self._people = tracks.people if people is None else people
         self._frame = frame_of(tracks)
         self._ticks = range(0)
         self._cells = self._sorted(np.empty((0, 2)), np.empty(0, dtype=np.int64))
@@ -100,7 +105,9 @@ class Bystanders:
             units[rows] = np.bincount(line, every, minlength=len(rows))
             # Units are whole numbers, so subtracting the owners' own bodies leaves no rounding.
             for owner in (a, b):
-                x, y = self._tracks.xy[owner[rows], tick[rows]].astype(np.float64).T
+                place = self._tracks.xy[owner[rows], tick[rows]].astype(np.float64)
+                place[owner[rows] >= self._people] = np.nan
+                x, y = place.T
                 own = body_units(x - from_x, y - from_y, along_x, along_y, length2)
                 units[rows] -= np.where(np.isnan(own), 0.0, own)
         return obstruction_of(units, loss_db)
@@ -110,7 +117,7 @@ class Bystanders:
         first, last = int(tick.min()), int(tick.max())
         if not self._ticks.start <= first <= last < self._ticks.stop:
             self._ticks = range(first, last + 1)
-            xy = self._tracks.xy[:, first : last + 1].transpose(1, 0, 2)
+            xy = self._tracks.xy[: self._people, first : last + 1].transpose(1, 0, 2)
             layer, person = np.nonzero(~np.isnan(xy[..., 0]))
             self._cells = self._sorted(xy[layer, person].astype(np.float64), layer)
         return self._cells, tick - self._ticks.start

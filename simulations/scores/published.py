@@ -21,9 +21,24 @@ from simulations.phones.token_sources import TokenSource
 from tracetogether.labels import Labels
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Bools, Ints
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Bools, Floats, Ints
 
 _AFTER_MIDNIGHT_S: Final = 3 * SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class HeardPlaces:
+    """All accepted records of places in a run's logs, in columns of length n.
+
+    Attributes:
+        owner: (n,) person whose log each record is from.
+        place: (n,) number of the place, from 0 on, as the scenario has them.
+        time: (n,) epoch seconds.
+    """
+
+    owner: Ints
+    place: Ints
+    time: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,7 @@ class OpenedRun:
         sightings: the records; observers and peers are user ids.
         rejected: how many records were rejected, by reason.
         judged_by: "case" if the owner is the case; "contact" if the peer is.
+        places: the records of places; None if the run has none.
     """
 
     owner: Ints
@@ -43,6 +59,7 @@ class OpenedRun:
     sightings: Sightings
     rejected: Counter[Rejection]
     judged_by: str = "case"
+    places: HeardPlaces | None = None
 
     @property
     def case(self) -> Ints:

@@ -6,7 +6,7 @@ truth. Scores are columns of lines; a ``ContactScore`` is one row of them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from simulations.one_run import Run
 from simulations.scores.intervals import Measured, flat, share_of_groups
+from simulations.scores.places import PlaceScores, score_places
 from simulations.scores.published import OpenedRun
 from simulations.scores.tracing import Listing, list_run, open_run
 from simulations.scores.truth import GroundTruth, ground_truth
@@ -185,6 +186,7 @@ class Scores:
         minutes_mae: mean absolute error of the median minutes of everybody listed; None if nobody.
         minutes_mae_constant: the same of the best constant, for comparison.
         coverage: how often the interval of minutes held the true minutes (it should: 0.9).
+        places: what the places of the run add; None if it has none.
     """
 
     lines: ScoredLines = field(repr=False)
@@ -200,6 +202,7 @@ class Scores:
     minutes_mae: float | None
     minutes_mae_constant: float | None
     coverage: float | None
+    places: PlaceScores | None = None
 
     @property
     def policy(self) -> CloseContactPolicy:
@@ -230,6 +233,7 @@ class Scores:
             "minutes_mae": self.minutes_mae,
             "minutes_mae_constant": self.minutes_mae_constant,
             "coverage": self.coverage,
+            **({} if self.places is None else {"places": self.places.to_json()}),
         }
 
 
@@ -275,7 +279,10 @@ def score_run(
         people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))
         logs = opened.take(np.isin(opened.case, people))
     lines = ScoredLines(list_run(run, logs, rule), truth, run, rule)
-    return ScoredRun(scores_of(lines, people), truth, opened)
+    scores = scores_of(lines, people)
+    if opened.places is not None:
+        scores = replace(scores, places=score_places(run, opened.places))
+    return ScoredRun(scores, truth, opened)
 
 
 def scores_of(lines: ScoredLines, people: Ints) -> Scores:

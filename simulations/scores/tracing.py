@@ -17,7 +17,7 @@ import numpy as np
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.one_run import Run
 from simulations.phones.protocols import radio_of
-from simulations.scores.published import OpenedRun, near_run, people_of
+from simulations.scores.published import HeardPlaces, OpenedRun, near_run, people_of
 from tracetogether.authority.contacts.lines import Contact, ContactLines, contacts_of, list_logs
 from tracetogether.authority.contacts.nearness import BY_CONTACT
 from tracetogether.authority.intake.opening import open_log, open_logs
@@ -64,6 +64,7 @@ def trace(
         issuer or _issuer_of(run),
         uploader=run.user_ids[person],
         received_at=run.start + run.scenario.duration_s,
+        places=set(run.place_ids).intersection,
     )
     return contacts_of(opened.sightings, policy)
 
@@ -88,6 +89,7 @@ def open_run(run: Run) -> OpenedRun:
         uploader=uploader,
         issuer=issuer,
         received_at=run.start + run.scenario.duration_s,
+        places=set(run.place_ids).intersection,
     )
     rows = opened.accepted
     sightings = Sightings.from_log(
@@ -97,7 +99,19 @@ def open_run(run: Run) -> OpenedRun:
         rssi_dbm=rssi_dbm[rows],
         tx_power_dbm=tx_power_dbm[rows],
     )
-    return OpenedRun(owner[rows], people_of(run, sightings.peer), sightings, opened.rejected)
+    places = None
+    if run.place_ids:
+        rows = opened.at_places
+        numbers = {user_id: number for number, user_id in enumerate(run.place_ids)}
+        number = opened.person.take(rows).numbers(numbers)
+        places = HeardPlaces(owner[rows], number.astype(np.int64), time[rows])
+    return OpenedRun(
+        owner=owner[opened.accepted],
+        peer=people_of(run, sightings.peer),
+        sightings=sightings,
+        rejected=opened.rejected,
+        places=places,
+    )
 
 
 def list_run(run: Run, opened: OpenedRun, policy: CloseContactPolicy) -> Listing:

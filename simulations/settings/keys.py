@@ -333,6 +333,20 @@ class PhoneKeys:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceKeys:
+    """A device at a fixed spot that speaks BlueTrace and listens to nobody."""
+
+    at: Annotated[
+        tuple[float, ...],
+        about("Where it is: [x, y] in metres, from the lower left corner of the venue."),
+    ]
+    name: Annotated[str, about("What it is called; empty: by its number.")] = ""
+    tx_dbm: Annotated[
+        float, about("Mean power that such a device sends with, dBm.", ge=-30, le=20)
+    ] = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKeys:
     """What the air does between two phones; explanation/simulation gives the theory of each key."""
 

@@ -16,6 +16,7 @@ from simulations.settings.keys import (
     MotionKeys,
     PeopleKeys,
     PhoneKeys,
+    PlaceKeys,
     PolicyKeys,
     VenueKeys,
 )
@@ -65,6 +66,9 @@ class Scenario:
     policy: Annotated[PolicyKeys, about("What counts as a close contact.")] = field(
         default_factory=PolicyKeys
     )
+    places: Annotated[
+        tuple[PlaceKeys, ...], about("Devices at fixed spots that phones note as they note phones.")
+    ] = ()
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Scenario":
@@ -266,14 +270,32 @@ def _check_together(scenario: Scenario, faults: FileFaults, *, placed: bool) -> 
         )
     if scenario.motion.dwell_s >= scenario.motion.stop_every_s:
         faults.add("motion.dwell_s", "'motion.dwell_s' must be shorter than 'motion.stop_every_s'")
+    if scenario.places and scenario.phones.protocol != "bluetrace":
+        faults.add("places", "[[places]] speak BlueTrace: set 'phones.protocol' to bluetrace")
     try:
         room = scenario.venue.room()
     except ValueError as error:
         faults.add("", f"in [venue]: {error}")
     else:
+        _check_devices(scenario, room, faults)
         if placed:
             _check_places(scenario, room, faults)
     faults.check()
+
+
+def _check_devices(scenario: Scenario, room: Room, faults: FileFaults) -> None:
+    """Check that devices at fixed spots are within the room."""
+    for number, place in enumerate(scenario.places, start=1):
+        inside = len(place.at) == 2 and all(
+            0 <= at <= side
+            for at, side in zip(place.at, (room.length_m, room.width_m), strict=True)
+        )
+        if not inside:
+            faults.add(
+                f"places.{number}.at",
+                f"'places.{number}.at' is [x, y] within {room.length_m:g} by {room.width_m:g} m, "
+                f"not {list(place.at)}",
+            )
 
 
 def _check_places(scenario: Scenario, room: Room, faults: FileFaults) -> None:

@@ -9,6 +9,7 @@ A field that is a mapping of names to dataclasses stands for tables with names o
 (``[[motion.timetable]]``, of which the first has the number 1).
 """
 
+import math
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ ANY_NAME: Final = "NAME"
 ANY_NUMBER: Final = "NUMBER"
 """The part of a key that stands for the number of a table."""
 TEXTS: Final = "list of texts"
+NUMBERS: Final = "list of numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class ScenarioKey:
 
     Attributes:
         name: dotted, as an error message writes it.
-        type_name: "text", "whole number", "number", "switch" (true or false) or "list of texts".
+        type_name: "text", "whole number", "number", "switch" (true or false), "list of texts" or
+            "list of numbers".
         default: None where the key is required.
         low, high: the least and the greatest value; None without such a limit.
         one_of: the values that are allowed; empty if any is.
@@ -88,6 +91,7 @@ class ScenarioKey:
             "number": number and not switch,
             "switch": switch,
             TEXTS: isinstance(value, list | tuple) and all(isinstance(text, str) for text in value),
+            NUMBERS: isinstance(value, list | tuple) and all(map(_is_number, value)),
         }
         if not fits[self.type_name]:
             return self.wrong_type(value)
@@ -120,6 +124,16 @@ _TYPE_NAMES: Final = {
 }
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _type_name(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.VarTupleType) and isinstance(kind.item_type, inspect.FloatType):
+        return NUMBERS
+    return _TYPE_NAMES[type(kind)]
+
+
 def _tables_in(kind: inspect.Type) -> tuple[inspect.DataclassType, str] | None:
     """Return the tables that a field holds, and the part of their keys; None if it is a value."""
     if isinstance(kind, inspect.DataclassType):
@@ -143,7 +157,7 @@ def _keys_of(table: inspect.DataclassType, prefix: str = "") -> Iterator[Scenari
         else:
             yield ScenarioKey(
                 name=name,
-                type_name=_TYPE_NAMES[type(kind)],
+                type_name=_type_name(kind),
                 default=None if entry.required else entry.default,
                 low=getattr(kind, "ge", None),
                 high=getattr(kind, "le", None),
@@ -265,6 +279,8 @@ class StrictTables(Generic[_Form]):
         inner: Any = table
         for depth, part in enumerate(tables):
             if isinstance(inner, list | tuple):
+                if isinstance(inner, list) and part == str(len(inner) + 1):
+                    inner.append({})  # the next number begins a new table
                 if not part.isdigit() or not 0 < int(part) <= len(inner):
                     place = ".".join(tables[:depth])
                     raise ScenarioError(f"there are {len(inner)} [[{place}]], no number {part}")
@@ -277,7 +293,8 @@ class StrictTables(Generic[_Form]):
                 hint = did_you_mean(part, inner) or f"; there are: {', '.join(inner) or 'none'}"
                 raise ScenarioError(f"there is no [{'.'.join(tables[: depth + 1])}]{hint}")
             else:
-                inner = inner.setdefault(part, {})
+                numbered = self._below(".".join([*tables[: depth + 1], ANY_NUMBER, ""]))
+                inner = inner.setdefault(part, [] if numbered else {})
             if not isinstance(inner, dict | list | tuple):
                 return  # the file is wrong here: checking the table raises the error
         if isinstance(inner, dict):

@@ -39,6 +39,11 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
         {"later_scans": "true", "stale_tempid": "true", "duration_s": "1100", "ios": "1"}
         | {"count": "6", "locked": "0", "rotating_addresses": "false"},
     ),
+    "places": (
+        "queue",
+        {"ios": "0.8", "locked": "0.9", "background": "0.1", "duration_s": "1000", "count": "10"}
+        | {"places.1.at": "[1.0, 1.0]", "places.2.at": "[6, 2]", "later_scans": "true"},
+    ),
     "gaen": ("queue", {"protocol": "gaen", "duration_s": "500", "ios": "0.5"}),
     "gaen, same radio": (
         "queue",

@@ -7,13 +7,13 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.place_tables import PLACES
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import (
     AUDIT,
     COUNTS,
     OPERATORS,
     PASSWORDS,
-    PLACES,
     SESSIONS,
     SETTINGS,
     USERS,

@@ -5,8 +5,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.place_tables import PLACE_BATCHES, PLACES
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
-from tracetogether.adapters.sql_store.tables import PLACE_BATCHES, PLACES
 from tracetogether.authority.places.place import Place
 
 _PLACE: Final = RowFormat(PLACES, Place)

@@ -488,26 +488,5 @@ ANSWERS: Final = sa.Table(
     _integer("count"),
 )
 
-# --- places: devices that speak and keep nothing ---
-
-PLACES: Final = sa.Table(
-    "places",
-    METADATA,
-    _text("place_id", primary_key=True),
-    _text("user_id", unique=True),
-    _bytes("credential_digest", unique=True),
-    *map(_text, ("name", "site", "added_by")),
-    _real("added_at_s"),
-    _real("seen_at_s", nullable=True),
-    _real("retired_at_s", nullable=True),
-    _text("retired_by"),
-)
-PLACE_BATCHES: Final = sa.Table(
-    "place_batches",
-    METADATA,
-    _text("place_id", _refers("places.place_id"), primary_key=True),
-    _integer("begins_s", kind=sa.BigInteger, primary_key=True),
-)
-
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""

@@ -14,14 +14,13 @@ import numpy as np
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.places.place import Place
+from tracetogether.authority.places.spans import spans_of
 from tracetogether.authority.places.store import PlacingStore
 from tracetogether.authority.tracing.evidence import Logs
-from tracetogether.parameters import BLUETRACE
-from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats
+from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 TWO_PLACES: Final = "two_places"
 """The fault of stays at places of different sites that overlap."""
-_GAP_S: Final = float(BLUETRACE.validity_s)  # nobody can tell shorter absences from a pause
 _OVERLAP_S: Final = 3 * SECONDS_PER_MINUTE
 
 
@@ -82,11 +81,7 @@ def _stays_at(place: Place, time: Floats) -> list[Stay]:
     """Return the stays at one place, from the times of its records, ascending."""
     if place.retired_at is not None:
         time = time[time < place.retired_at]
-    if not len(time):
-        return []
-    begins: Bools = np.concatenate([[True], np.diff(time) > _GAP_S])
-    first = np.flatnonzero(begins)
-    last = np.append(first[1:], len(time)) - 1
+    first, last = spans_of(time)
     columns = (time[first], time[last], last - first + 1)
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [Stay(place, begin, end, readings) for begin, end, readings in rows]
