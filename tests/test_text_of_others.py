@@ -320,6 +320,7 @@ COMMANDS: dict[str, Words] = {
     "simulate attack": each("{evil}", "replay --protocol {evil}", "replay --seed {evil}"),
     "simulate bench": each("--people {evil}"),
     "simulate cost-curve": each("{evil}", "lift --set {evil}", "lift --seeds 1 --cost {evil}"),
+    "simulate costs": each("", "--users {evil}", "{evil}"),
     "simulate check": each("{place}/evil.toml", "{table}", "lift --set {evil}={evil}"),
     "simulate export": each("{place}/out --for {evil}", "{table} --scenario {evil}"),
     "simulate gates": each("{evil}", "lift --set {evil}", "lift --least-chance {evil}"),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from simulations.attacks.library import ATTACKS
 from simulations.scores.cost import PROTOCOLS, Use, cost_of
 from simulations.scores.work_speeds import SPEEDS
 from tracetogether.picture_style import (
@@ -33,12 +34,9 @@ COMMANDS = (
         for scenario in SCENARIOS
         for radio in RADIOS
     ),
-    *(
-        f"simulate attack {name} --protocol all --json"
-        for name in ("linkability", "replay", "graph")
-    ),
+    *(f"simulate attack {name} --protocol all --json" for name in ATTACKS),
 )
-PARTS = ("one table", "found by radio", "costs", "speeds")
+PARTS = ("one table", "found by radio", "attacks", "costs", "speeds")
 NAMES = {
     "bluetrace": "BlueTrace",
     "gaen": "GAEN",
@@ -95,7 +93,9 @@ def number(row, form):
     """Return a figure of an attack; "no limit" where there is none."""
     if row is None:
         return "–"
-    return "no limit" if row["value"] is None else format(row["value"], form)
+    if row["value"] is None:
+        return "no limit"
+    return f"{row['value']:,.0f}" if abs(row["value"]) >= 1_000 else format(row["value"], form)
 
 
 def size(count):
@@ -150,6 +150,20 @@ def found_by_radio(kept):
     return "\n".join(lines)
 
 
+def attacks(kept):
+    """Return every figure of every attack that was played, protocols side by side."""
+    lines = [f"| attack | what is counted | {' | '.join(NAMES.values())} |"]
+    lines.append("|" + "---|" * (len(NAMES) + 2))
+    for name, attack in ATTACKS.items():
+        if f"simulate attack {name} --protocol all --json" not in kept:
+            continue
+        for metric, says in attack.metrics.items():
+            rows = attacked(kept, metric)
+            cells = " | ".join(number(rows.get(protocol), ",.3g") for protocol in NAMES)
+            lines.append(f"| {name} | {says} | {cells} |")
+    return "\n".join(lines)
+
+
 def costs():
     """Return what each protocol costs with the defaults."""
     heads = ("", "down a day", "up a day", "up a case", "server CPU-s a day",
@@ -187,6 +201,7 @@ def with_parts(text, kept):
     parts = {
         "one table": one_table(kept),
         "found by radio": found_by_radio(kept),
+        "attacks": attacks(kept),
         "costs": costs(),
         "speeds": speeds(),
     }

@@ -123,7 +123,7 @@ def seal_tuples_many(
 ) -> list[bytes]:
     """Return the tuples of ``count`` epochs from ``now`` on, sealed for each of n phones.
 
-    Epochs end where the server has no key of the day. The cipher works on many blocks at once: so
+    Epochs end where the server has no key of the day. The cipher works on many blocks at once, so
     that fifty phones together cost a thirtieth of what they cost one by one.
 
     Args:
