@@ -21,7 +21,15 @@ from simulations.city.keys import LAYERS
 from simulations.streams import Streams
 from tracetogether.units import Floats, Ints
 
-PROTOCOLS: Final = ("bluetrace", "gaen")
+TABLES: Final[Mapping[str, str]] = {
+    "bluetrace": "bluetrace",
+    "gaen": "gaen",
+    "dp3t-low-cost": "gaen",
+    "dp3t-unlinkable": "gaen",
+    "dp3t-hybrid": "gaen",
+    "tcn": "gaen",
+}
+"""Protocol -> the table of its radio: with one radio, protocols find the same contacts."""
 SETTINGS: Final = ("home", "school", "work", "transport", "city")
 SETTING_OF_LAYER: Final[Mapping[str, str]] = {
     "household": "home",
@@ -128,8 +136,8 @@ class DetectionTable:
 
 @cache
 def detection_table(protocol: str) -> DetectionTable:
-    """Return the table of a protocol that comes with the library."""
-    file = resources.files("simulations.city") / "tables" / f"{protocol}.json"
+    """Return the table that comes with the library for a protocol's radio."""
+    file = resources.files("simulations.city") / "tables" / f"{TABLES[protocol]}.json"
     return read_table(file.read_text("utf-8"))
 
 

@@ -82,10 +82,17 @@ class AppKeys:
     ] = 0.7
     ios: Annotated[Share, about("Share of iPhones among the phones with the app.")] = 0.4
     protocol: Annotated[
-        Literal["bluetrace", "gaen"],
+        Literal[
+            "bluetrace",
+            "gaen",
+            "dp3t-low-cost",
+            "dp3t-unlinkable",
+            "dp3t-hybrid",
+            "tcn",
+        ],
         about(
-            "bluetrace: phones connect, and the authority reads uploads and calls contacts; "
-            "gaen: phones only send, warn each other, and the authority learns no contact."
+            "bluetrace: phones connect, and the authority reads uploads and calls contacts; the "
+            "others: phones only send, warn each other, and the authority learns no contact."
         ),
     ] = "bluetrace"
     consent: Annotated[Share, about("Share of positive cases with the app who upload.")] = 0.9

@@ -16,6 +16,7 @@ from simulations.one_run import Run, log_rows
 from simulations.pages.whereabouts import groups_of, meeting_spaces, space_codes
 from simulations.provenance import provenance
 from simulations.scores.breakdown import Breakdown
+from simulations.scores.published import senders
 from simulations.scores.scoring import ScoredRun, Scores
 from simulations.scores.truth import GroundTruth
 from tracetogether import __version__
@@ -217,6 +218,9 @@ def _logs(run: Run) -> Iterable[tuple[object, ...]]:
     if run.issuer is not None and rows:
         times = np.array([row.time for _, row in rows])
         peers = run.issuer.open_many([row.peer for _, row in rows], times).user.to_list()
+    elif run.tokens is not None:
+        said = {token: run.user_ids[who] for token, who in senders(run, run.tokens).items()}
+        peers = [said.get(row.peer) for _, row in rows]
     for (person, row), peer in zip(rows, peers, strict=True):
         yield (
             person,

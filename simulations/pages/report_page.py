@@ -54,6 +54,7 @@ from simulations.pages.report_words import (
     percent_text,
     person_text,
     policy_text,
+    two_protocols,
 )
 from tracetogether.units import SECONDS_PER_MINUTE
 from tracetogether.version import __version__
@@ -311,7 +312,12 @@ def _compared(runs: Sequence[KeptRun]) -> dict[str, Any]:
         if len({part.get(key) for part in every}) > 1
     ]
     same_seed = len({run.manifest["seed"] for run in runs}) == 1
-    return {"rows": rows, "differ": differ, "same_seed": same_seed}
+    return {
+        "rows": rows,
+        "differ": differ,
+        "same_seed": same_seed,
+        "protocols": two_protocols(runs),
+    }
 
 
 def _told_apart(differ: list[tuple[str, list[str]]], place: int) -> str:

@@ -1,8 +1,12 @@
 """The words of a run's page: the headline, what it rests on, and how figures are written."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from simulations.pages.kept_run import KeptRun
+from simulations.phones.protocols import PROTOCOLS, radio_of
 from tracetogether.plain_text import counted
 
 SYSTEMS: Final = {"android": "Android", "ios": "iPhone"}
@@ -11,6 +15,10 @@ PLACES: Final = {
     "front_pocket": "front pocket",
     "back_pocket": "back pocket",
     "bag": "bag",
+}
+_LISTS: Final = {
+    "case": "the list made of the case's log is",
+    "contact": "what the other phones find in their logs is",
 }
 LOST: Final = {
     "connections_failed": "connections that failed",
@@ -87,11 +95,59 @@ def lead(run: KeptRun) -> list[str]:
     if number:
         who = "Everybody with the app" if number == len(run.app) else f"Each of {number:,} people"
         said.append(
-            f"{who} is the index case once, and the authority's list is compared with where "
+            f"{who} is the index case once, and {_LISTS[judged_by(run)]} compared with where "
             "people were. So a pair counts twice, once from each side. A wall between two people "
             "means no contact."
         )
     return said
+
+
+def protocol_text(run: KeptRun) -> str:
+    """Return the name of the protocol that the phones spoke."""
+    return PROTOCOLS["bluetrace" if run.scenario is None else run.scenario.phones.protocol].title
+
+
+def judged_by(run: KeptRun) -> str:
+    """Return whose log tells who was near a case: "case" or "contact"."""
+    return str(run.scores.get("judged_by", "case"))
+
+
+def two_protocols(runs: Sequence[KeptRun]) -> list[str]:
+    """Return what two runs of one crowd under two protocols have in common, and what differs.
+
+    Returns:
+        Sentences; none if both speak one protocol, or if the crowds are not the same.
+    """
+    first, second = runs
+    names = [protocol_text(run) for run in runs]
+    if names[0] == names[1] or None in (first.scenario, second.scenario) or not _one_crowd(runs):
+        return []
+    radios = [radio_of(run.scenario.phones) for run in runs if run.scenario is not None]
+    crowd = "The people, their ways and their models of phones are the same."
+    said = [f"One crowd under two protocols: {names[0]} in A, {names[1]} in B. {crowd}"]
+    if radios[0] is radios[1]:
+        said.append(f"Both use the same radio ({radios[0].name}): tokens and matching differ.")
+    else:
+        said.append(
+            f"Their radios differ as well: {radios[0].name} in A, {radios[1].name} in B. With "
+            "phones.radio = same in both, what is found differs by tokens and matching alone."
+        )
+    if judged_by(first) != judged_by(second):
+        said.append(
+            f"In A the log of the {judged_by(first)} says who was near, in B that of the "
+            f"{judged_by(second)}."
+        )
+    return said
+
+
+def _one_crowd(runs: Sequence[KeptRun]) -> bool:
+    """Return whether two runs have the same people at the same places, with the same apps."""
+    first, second = runs
+    return (
+        first.people == second.people
+        and np.array_equal(first.tracks.xy, second.tracks.xy, equal_nan=True)
+        and np.array_equal(first.app, second.app)
+    )
 
 
 def flow_text(run: KeptRun) -> str:

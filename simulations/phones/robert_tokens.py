@@ -52,6 +52,7 @@ class RobertTokens(TokensByTime):
             self._ids[person], self._mac_keys[person] = own(5), own(32)
         registered = Registrations.of(list(self._ids.values()), list(self._mac_keys.values()))
         self.after = RobertTracing(self._server, registered)
+        self._of_ebid: dict[str, int] = {}
         self.power_dbm = float(int(draws.advertised_dbm))
 
     def exchange(self, person: int, model: str, clock: Callable[[], float]) -> RobertExchange:
@@ -73,6 +74,17 @@ class RobertTokens(TokensByTime):
         """Return (n,) when HELLOs shown at n times are made again, in their epoch."""
         epoch = np.floor_divide(now - self._server.start, EPOCH_S)
         return np.minimum(now + RENEWED_S, self._server.start + (epoch + 1.0) * EPOCH_S)
+
+    def sender(self, token: str) -> int:
+        """Return the person whose HELLO this text is; -1 for nobody's."""
+        if not self._of_ebid:
+            first = self._server.epoch_of(self.draws.begin_s)
+            epochs = np.arange(first, self._server.epoch_of(self.draws.end_s) + 1)
+            phone = np.repeat(self.draws.app, len(epochs))
+            sent = self._ebids(phone, np.tile(epochs, len(self.draws.app)))
+            texts = (row.tobytes().hex() for row in sent)
+            self._of_ebid = dict(zip(texts, phone.tolist(), strict=True))
+        return self._of_ebid.get(token[2:18], -1)
 
     def secrets(self, person: int) -> None:
         """Return None: a report is made of what the phone heard."""

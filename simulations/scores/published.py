@@ -9,6 +9,7 @@ all the same, as a phone adds up all that it heard of cases on a day.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Final
@@ -17,6 +18,7 @@ import numpy as np
 
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.one_run import Run
+from simulations.phones.robert_tokens import RobertTokens
 from simulations.phones.token_sources import TokenSource
 from tracetogether.labels import Labels
 from tracetogether.rejection import Rejection
@@ -89,6 +91,22 @@ def near_run(run: Run, tokens: TokenSource) -> OpenedRun:
         tokens: of its phones.
     """
     log = _whole_log(run)
+    owner, peer, near = _near_of_all(run, tokens, log)
+    names = tuple(run.user_ids[person] for person in run.app.tolist())
+    observer, heard = (
+        Labels(np.searchsorted(run.app, people).astype(np.int32), names) for people in (owner, peer)
+    )
+    return OpenedRun(
+        owner,
+        peer,
+        near.replaced(observer=observer, peer=heard),
+        Counter({Rejection.EXPIRED_ID: len(log) - len(near)} if len(log) > len(near) else {}),
+        run.protocol.judged_by,
+    )
+
+
+def _near_of_all(run: Run, tokens: TokenSource, log: Sightings) -> tuple[Ints, Ints, Sightings]:
+    """Return the readings of a log that count, who recorded each, and whom it heard."""
     end = run.start + run.scenario.duration_s
     published_at = (end // SECONDS_PER_DAY + 1) * SECONDS_PER_DAY + _AFTER_MIDNIGHT_S
     bounds = np.searchsorted(log.observer.codes, np.arange(len(run.app) + 1))
@@ -102,18 +120,24 @@ def near_run(run: Run, tokens: TokenSource) -> OpenedRun:
     }
     published = tokens.after.publish(list(reports.values()), published_at)
     near = tokens.after.near(log, published, published_at)
-    owner, peer = tokens.people(reports, near)
-    names = tuple(run.user_ids[person] for person in run.app.tolist())
-    observer, heard = (
-        Labels(np.searchsorted(run.app, people).astype(np.int32), names) for people in (owner, peer)
-    )
-    return OpenedRun(
-        owner,
-        peer,
-        near.replaced(observer=observer, peer=heard),
-        Counter({Rejection.EXPIRED_ID: len(log) - len(near)} if len(log) > len(near) else {}),
-        run.protocol.judged_by,
-    )
+    return *tokens.people(reports, near), near
+
+
+def senders(run: Run, tokens: TokenSource) -> Mapping[str, int]:
+    """Return token, as logs hold it -> the person whose token it was, of all that count."""
+    logs = run.logs
+    if isinstance(logs, ContactLogs):
+        token, first = np.unique(logs.token, return_index=True)
+        heard = (bytes(logs.tokens[row]).decode("ascii") for row in token.tolist())
+        return dict(zip(heard, logs.peer[first].tolist(), strict=True))
+    log = _whole_log(run)
+    if isinstance(tokens, RobertTokens):  # its server reads reports, and no log
+        return {text: tokens.sender(text) for text in log.peer.names}
+    _, peer, near = _near_of_all(run, tokens, log.replaced(observer_model=log.peer))
+    texts = near.observer_model.names
+    person = np.full(len(texts) + 1, -1)
+    person[near.observer_model.codes] = peer
+    return dict(zip(texts, person[:-1].tolist(), strict=True))
 
 
 def people_of(run: Run, users: Labels) -> Ints:

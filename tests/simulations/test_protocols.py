@@ -1,5 +1,6 @@
 """One crowd under every protocol: tokens, reports, who judges, and what is equal on one radio."""
 
+import csv
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,8 +12,11 @@ from click.testing import CliRunner
 
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.one_run import Run, run, spoken_in
+from simulations.pages.recording import LOGS, save_run
+from simulations.pages.report_page import save_page
 from simulations.phones.protocols import PROTOCOLS, radio_of
 from simulations.phones.token_sources import HeardColumns, TokenDraws
+from simulations.scores.breakdown import break_down
 from simulations.scores.scoring import Scores, score_run
 from simulations.settings.scenario import Scenario, load_scenario, parse_scenario, scenario_text
 from simulations.streams import Streams
@@ -161,6 +165,42 @@ def test_the_key_that_is_gone_names_what_is_in_its_place() -> None:
         load_scenario("tram", {"app": "broadcast"})
     with pytest.raises(ScenarioError, match="later_scans"):
         load_scenario("tram", {"later_scans": "true"})
+
+
+@pytest.mark.parametrize("name", ["gaen", "robert", "desire"])
+def test_logs_that_are_kept_name_the_person_heard_in_either_fidelity(
+    name: str, crowd: Scenario, tmp_path: Path
+) -> None:
+    few = crowd.with_({"phones.protocol": name, "people.count": 6, "duration_s": 300.0})
+    kept = []
+    for fidelity in ("object", "vectorized"):
+        played = run(few, seed=1, fidelity=fidelity)
+        scored = score_run(played)
+        folder = save_run(played, scored, break_down(played, scored), tmp_path / fidelity)
+        kept.append((folder / LOGS).read_text("utf-8"))
+    assert kept[0] == kept[1]
+    rows = list(csv.DictReader(kept[0].splitlines()))
+    assert len(rows) > 20
+    assert all(row["peer"] != row["person"] and int(row["peer"]) >= 0 for row in rows)
+
+
+def test_a_page_shows_one_crowd_under_two_protocols(crowd: Scenario, tmp_path: Path) -> None:
+    folders = []
+    for name in ("bluetrace", "gaen"):
+        few = crowd.with_({"phones.protocol": name, "phones.radio": "own", "people.count": 8})
+        played = run(few, seed=1, fidelity="object")
+        scored = score_run(played)
+        folders.append(save_run(played, scored, break_down(played, scored), tmp_path / name))
+    page = tmp_path / "report.html"
+    save_page(folders[0], page, other=folders[1])
+    text = page.read_text("utf-8")
+    assert "One crowd under two protocols: BlueTrace in A, GAEN in B." in text
+    assert "connecting in A, broadcasting in B" in text
+    assert "In A the log of the case says who was near, in B that of the contact." in text
+    save_page(folders[0], page, other=folders[0])
+    assert "One crowd under two protocols" not in page.read_text("utf-8")
+    save_page(folders[1], page)
+    assert "what the other phones find in their logs is compared" in page.read_text("utf-8")
 
 
 def test_own_radios_differ_and_the_row_says_by_what(crowd: Scenario) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from simulations.city.adoption_law import FOLLOWED, SEEDS, LawFit, fits, law_points, point_json
-from simulations.city.detection import PROTOCOLS, detection_table
+from simulations.city.detection import TABLES, detection_table
 from simulations.city.published_studies import StudyLine, compare_study
 from simulations.city.seed_means import SeedMean
 from simulations.city.study_settings import STUDIES
@@ -48,7 +48,9 @@ def compare_laws(
     """
     processes = workers or os.cpu_count() or 1
     found: dict[str, Any] = {
-        "detection_tables": {name: detection_table(name).digest for name in PROTOCOLS}
+        "detection_tables": {
+            name: detection_table(name).digest for name in dict.fromkeys(TABLES.values())
+        }
     }
     shown: list[Any] = []
     holds = True

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from simulations.city.detection import PROTOCOLS, SETTINGS
+from simulations.city.detection import SETTINGS
 from simulations.city.detection_study import play_all, table_of, table_text
 from simulations.city.keys import CityScenario
 from simulations.city.outbreak import Outbreak
@@ -15,6 +15,7 @@ from simulations.city.results import TREES, infections_by_layer, save, summary
 from simulations.city.run import run_city, with_people
 from simulations.city.scenario import city_keys, city_names, city_schema, load_city
 from simulations.pages.recording import prepare_folder
+from simulations.phones.protocols import PROTOCOLS
 from tracetogether.cli.city_options import (
     city_setting,
     cluster_option,
@@ -85,7 +86,7 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
 @click.command("detection")
 @click.option(
     "--protocol",
-    type=click.Choice(PROTOCOLS),
+    type=click.Choice(list(PROTOCOLS)),
     default="bluetrace",
     show_default=True,
     help="What the phones run.",
