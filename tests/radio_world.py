@@ -159,6 +159,7 @@ class World:
         now: Callable[[], float] = clock,
         pauses: Pauses = HASTY,
         note_later_scans: bool = False,
+        peripheral_only: bool = False,
         exchange: Exchange | None = None,
         **how: Any,
     ) -> Phone:
@@ -179,6 +180,7 @@ class World:
             timings=timings,
             pauses=pauses,
             note_later_scans=note_later_scans,
+            peripheral_only=peripheral_only,
             tell=tell,
         )
         phone = Phone(name, node, held, controller, asyncio.Event())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.bluetrace.upload import write_upload
@@ -20,7 +21,14 @@ from tracetogether.cli.node_folder import (
 )
 from tracetogether.cli.node_live import live
 from tracetogether.cli.node_radio import opener_of
-from tracetogether.cli.options import FILE, FOLDER, FiniteNumber, allow_plain_http, as_json
+from tracetogether.cli.options import (
+    EXISTING_FILE,
+    FILE,
+    FOLDER,
+    FiniteNumber,
+    allow_plain_http,
+    as_json,
+)
 from tracetogether.cli.upload import upload as upload_log
 from tracetogether.cli.visit_folder import note_trust
 from tracetogether.exchange import RadioProfile
@@ -59,6 +67,11 @@ def node() -> None:
     show_default=True,
     help="UUID of the characteristic that phones read and write.",
 )
+@click.option(
+    "--place",
+    type=EXISTING_FILE,
+    help="File that `authority place add` wrote: this machine becomes the device of that place.",
+)
 @allow_plain_http
 @as_json
 def init(
@@ -68,19 +81,38 @@ def init(
     model: str,
     service: str,
     characteristic: str,
+    place: Path | None,
     *,
     allow_plain_http: bool,
     as_json: bool,
 ) -> None:
     """Register with an authority, fetch the first TempIDs, and store them in DIR (./node)."""
-    settings = NodeSettings(server, organisation, model, service, characteristic, allow_plain_http)
-    registered = create_node(folder, settings, now=time.time())
-    with settings.client() as client:
-        note_trust(folder, client)
+    settings = NodeSettings(
+        server,
+        organisation,
+        model,
+        service,
+        characteristic,
+        allow_plain_http,
+        place=place is not None,
+    )
+    given = None if place is None else PhoneRegistration.load(place)
+    registered = create_node(folder, settings, now=time.time(), place=given)
+    if place is None:
+        with settings.client() as client:
+            note_trust(folder, client)
+        said = (
+            f"Node made in {folder}; your user id is {registered.user_id}",
+            f"Next: tracetogether node run {folder}",
+        )
+    else:
+        said = (
+            f"Device of a place made in {folder}; delete {place}",
+            f"Next: tracetogether node run {folder} --peripheral-only",
+        )
     answer(
         {"dir": str(folder), "user_id": registered.user_id},
-        f"Node made in {folder}; your user id is {registered.user_id}",
-        f"Next: tracetogether node run {folder}",
+        *said,
         as_json=as_json,
     )
 
@@ -101,6 +133,11 @@ def init(
     help="Don't advertise: this node hears others and writes to them, but no phone hears it.",
 )
 @click.option(
+    "--peripheral-only",
+    is_flag=True,
+    help="Only speak: phones hear this node, and it hears nobody. It keeps nothing of theirs.",
+)
+@click.option(
     "--later-scans",
     is_flag=True,
     help="Also record later scans of an address whose TempID is known, once a minute at most.",
@@ -119,6 +156,7 @@ def run(
     seconds: float | None,
     *,
     central_only: bool,
+    peripheral_only: bool,
     later_scans: bool,
     as_json: bool,
 ) -> None:
@@ -128,14 +166,26 @@ def run(
     is away. It reopens an adapter that fails. Without an adapter at the start it ends.
     """
     settings = NodeSettings.load(folder)
+    if peripheral_only and (central_only or later_scans):
+        msg = "--peripheral-only hears nobody: leave out --central-only and --later-scans"
+        raise click.UsageError(msg)
+    if settings.place and not peripheral_only:
+        raise click.UsageError(f"{folder} is a place's, which only speaks: add --peripheral-only")
     profile = RadioProfile(settings.service, settings.characteristic, COMPANY_ID)
     if central_only:
         note("Central only: nothing is advertised, so no phone hears this node")
     opener = opener_of(radio, profile, central_only=central_only)
     done = asyncio.run(
-        live(folder, opener, as_json=as_json, seconds=seconds, note_later_scans=later_scans)
+        live(
+            folder,
+            opener,
+            as_json=as_json,
+            seconds=seconds,
+            note_later_scans=later_scans,
+            peripheral_only=peripheral_only,
+        )
     )
-    if not as_json:
+    if not (as_json or peripheral_only):
         note(f"Stopped after {done.counts['connections']:,} exchanges")
 
 

@@ -31,6 +31,7 @@ class NodeSettings:
         model: this phone's model, sent to other phones.
         service, characteristic: UUIDs, which differ between builds of OpenTrace.
         allow_plain_http: send secrets to the server without encryption.
+        place: it is the device of a place: it only speaks, and has no contact log.
     """
 
     server: str
@@ -39,6 +40,7 @@ class NodeSettings:
     service: str = SERVICE_UUID
     characteristic: str = CHARACTERISTIC_UUID
     allow_plain_http: bool = False
+    place: bool = False
 
     def client(self, credential: str | None = None) -> AuthorityClient:
         """Return a client of the authority that never retries, since the node does."""
@@ -72,22 +74,32 @@ class NodeSettings:
             raise StoreError(msg) from None
 
 
-def create_node(folder: Path, settings: NodeSettings, *, now: float) -> PhoneRegistration:
+def create_node(
+    folder: Path, settings: NodeSettings, *, now: float, place: PhoneRegistration | None = None
+) -> PhoneRegistration:
     """Register a phone with the authority, fetch its first batch, and store it in ``folder``.
+
+    Args:
+        folder: a new one.
+        settings: of the node.
+        now: epoch seconds.
+        place: the credential of a place, whose device this becomes: nothing is registered, and
+            there is no log.
 
     Raises:
         StoreError: there is a node already, or the folder can't be written.
         UnreachableError: the authority does not answer; nothing was stored.
     """
     with new_files(folder, (SETTINGS, LOG, CREDENTIAL, BATCH), "a node"):
-        with settings.client() as client:
-            registered = client.register()
+        with settings.client(None if place is None else place.credential) as client:
+            registered = client.register() if place is None else place
             batch = client.fetch_batch()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         create_secret(folder / SETTINGS, json.dumps(asdict(settings), indent=2))
         registered.save(folder / CREDENTIAL)
         save_batch(folder, batch)
-        SqliteContactLog.open(folder / LOG, now=now).close()
+        if place is None:
+            SqliteContactLog.open(folder / LOG, now=now).close()
     return registered
 
 

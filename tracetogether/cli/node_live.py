@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -30,7 +30,7 @@ from tracetogether.cli.console import (
 )
 from tracetogether.cli.node_folder import CREDENTIAL, LOG, NodeSettings, load_batch, save_batch
 from tracetogether.cli.node_log import NodeLog
-from tracetogether.contactlog import ContactLog
+from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.node import PAUSES, Node, Pauses
 from tracetogether.node.radio import OpenRadio
 from tracetogether.parameters import TIMINGS, PhoneTimings
@@ -54,6 +54,7 @@ async def live(
     timings: PhoneTimings = TIMINGS,
     pauses: Pauses = PAUSES,
     note_later_scans: bool = False,
+    peripheral_only: bool = False,
 ) -> Node:
     """Run the node in ``folder`` until SIGTERM or SIGINT, or for ``seconds``.
 
@@ -74,7 +75,7 @@ async def live(
         save_batch(folder, batch)
         return batch
 
-    with closing(NodeLog(folder / LOG, output.event, output.sighting)) as log:
+    with _log_of(folder, output, keeps_nothing=peripheral_only) as log:
         exchange = BlueTraceExchange(
             model=settings.model,
             organisation=settings.organisation,
@@ -91,6 +92,7 @@ async def live(
             timings=timings,
             pauses=pauses,
             note_later_scans=note_later_scans,
+            peripheral_only=peripheral_only,
             tell=output.event,
         )
         stop = asyncio.Event()
@@ -110,6 +112,15 @@ async def live(
                 with suppress(NotImplementedError, RuntimeError):
                     loop.remove_signal_handler(number)
     return node
+
+
+def _log_of(
+    folder: Path, output: "JsonOutput | TableOutput", *, keeps_nothing: bool
+) -> AbstractContextManager[ContactLog]:
+    """Return the node's log; of one that only speaks, a log that stays empty and has no file."""
+    if keeps_nothing:
+        return nullcontext(MemoryContactLog())
+    return closing(NodeLog(folder / LOG, output.event, output.sighting))
 
 
 def _due(batch: TempIDBatch | None) -> TempIDBatch | None:

@@ -42,6 +42,8 @@ class Node:
         timings: when to scan, advertise and give up.
         pauses: when to try again.
         note_later_scans: also record later scans of known addresses, as ``Device`` does.
+        peripheral_only: only speak: never scan, connect to nobody, and drop what phones write at
+            once, unread. Nothing is ever written to ``log``.
         tell: takes events: radio_lost, radio_back, advertising_refused, advertising_back,
             scanning_refused, scanning_back, fetch_failed, batch, batch_not_valid, clock_wrong,
             clock_right, log_failed.
@@ -64,6 +66,7 @@ class Node:
         timings: PhoneTimings = TIMINGS,
         pauses: Pauses = PAUSES,
         note_later_scans: bool = False,
+        peripheral_only: bool = False,
         tell: Tell = lambda _event, _text: None,
     ) -> None:
         self.device = machine.Device(
@@ -78,6 +81,7 @@ class Node:
         self.counts = self._journal.counts
         self.troubles = self._journal.troubles
         self._exchange = exchange
+        self._peripheral_only = peripheral_only
         self._fetch = fetch
         self._clock = clock
         self._look_up_s = pauses.look_up_s
@@ -124,6 +128,8 @@ class Node:
 
     def report(self, happened: Heard | machine.PayloadWritten) -> None:
         """Take what came in by radio."""
+        if self._peripheral_only:
+            return
         if isinstance(happened, Heard):
             self.counts["heard"] += 1
             if self._connection.avoids(happened.peer):
@@ -212,6 +218,8 @@ class Node:
         match action:
             case machine.Advertise(advertisement):
                 self._tuner.advertise(advertisement)
+            case machine.Scan() if self._peripheral_only:
+                pass
             case machine.Scan(seconds):
                 self.counts["scans"] += 1
                 self._tuner.scan(seconds)
