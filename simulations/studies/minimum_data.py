@@ -13,6 +13,7 @@ from typing import Any, Final
 from simulations.studies.leaks_of_contacts import START, Pack, log_rows, tempid_rows
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_passes import pass_rows
+from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.ledger_rows import LedgerRow
 from tracetogether.authority.service import Authority
 
@@ -60,5 +61,6 @@ def measure_privacy(
             *log_rows(seed, pack),
             *pass_rows(authority, users, START, seed),
             *hint_rows(seed),
+            *visit_report_rows(authority, START, seed),
         ]
     )

@@ -207,7 +207,8 @@ def every_page(walked: dict[str, str]) -> list[str]:
         "/desk/audit",
         "/desk/keys",
     ]
-    return [*fixed, *walked.values(), "/desk/cases/NONE", "/desk/nothing"]
+    visits = walked["case"] + "/visits"
+    return [*fixed, *walked.values(), visits, "/desk/cases/NONE", "/desk/nothing"]
 
 
 @pytest.mark.parametrize("language", ["en-GB", "zh-CN"])

@@ -14,6 +14,7 @@ from simulations.streams import Streams
 from simulations.studies.leaks_of_contacts import START
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_passes import Showings, link_passes, pass_rows, show_passes
+from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.ledger_rows import LedgerRow
 from simulations.studies.linking import (
     LEARNED,
@@ -140,6 +141,14 @@ def test_an_attacker_links_passes_whose_numbers_tell(authority: Authority) -> No
         assert link_passes(Showings(shown.person, shown.time, texts), seed=1).score > 0.9
 
 
+def test_rows_of_visit_reports_say_what_a_package_tells(authority: Authority) -> None:
+    rows = visit_report_rows(authority, START, seed=1, cases=200)
+    assert all(row.within_budget or (row.low is not None and row.low < 0.5) for row in rows)
+    of_everybody, of_length = rows[:2], rows[4]
+    assert [row.accepted for row in of_everybody] == [False, False]
+    assert (of_length.actor, of_length.bits) == ("network", 0.0)
+
+
 def test_a_row_over_its_budget_says_so() -> None:
     row = LedgerRow(
         feature="f", actor="a", learns="l", bits=0.02, budget=0.03, accepted=False, played="p",
@@ -169,7 +178,7 @@ def page_rows() -> list[list[str]]:
 
 def test_the_page_shows_every_row_within_its_budget() -> None:
     rows = page_rows()
-    assert len(rows) == 25
+    assert len(rows) == 31
     for row in rows:
         assert float(row[3]) <= float(row[4]), row
 

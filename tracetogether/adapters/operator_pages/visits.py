@@ -48,10 +48,10 @@ def decide_visit(request: PageRequest) -> Response:
     if not request.confirmed:
         if act == _CONFIRM:
             title, yes = t("Publish this warning?"), t("Publish")
-            why = t("Everybody who was there is told. What is published is never changed.")
+            why = t("Everybody who was there gets the warning. It is never changed.")
         else:
             title, yes = t("Publish no warning of this visit?"), t("Don’t publish")
-            why = t("Nobody is told of this visit. You can’t undo this.")
+            why = t("Nobody gets a warning of this visit. You can’t undo this.")
         return request.ask(title, why, _visit_facts(request, shown), yes)
     decide = warnings.confirm if act == _CONFIRM else warnings.refuse
     decide(shown.kept.visit_id, form.get("visit_reason", ""), request.now, by=request.caller)

@@ -101,7 +101,7 @@ class Publishing:
         opened = [(row, self.seals.open_visit(row)) for row in rows]
         oldest = begin - self.rules.reaches_back_s
         fresh = [visit for _, visit in opened if visit is not None and visit.end >= oldest]
-        visits = tuple(self._sealed(fresh))
+        visits = tuple(sealed_with_twins(fresh, self.seals.keys, self.entropy))
         fakes = [self.entropy(_DIGEST_BYTES) for _ in heard]
         package = WarningPackage(
             hour=hour,
@@ -130,15 +130,6 @@ class Publishing:
     def _signed(self, package: WarningPackage) -> bytes:
         key = warning_key(self.seals.keys)
         return write_package(package, key, key.public.kid)
-
-    def _sealed(self, visits: Iterable[ReportedVisit]) -> Iterator[SealedVisit]:
-        """Yield sealed visits, and those of the places' twins, which nobody can open."""
-        twin_key = self.seals.keys.own_key(_TWIN)
-        for location_id, times in warned_times(visits).items():
-            twin = hmac_sha256(twin_key, location_id)
-            for time in times:
-                yield SealedVisit.seal(location_id, time, self.entropy)
-                yield SealedVisit.seal(twin, time, self.entropy)
 
     # --- trips ---
 
@@ -183,6 +174,24 @@ class Publishing:
 
     def _keep(self, package: KeptPackage) -> bool:
         return self.store.presence.add_package(package)
+
+
+def sealed_with_twins(
+    visits: Iterable[ReportedVisit], keys: KeyRing, entropy: Entropy
+) -> Iterator[SealedVisit]:
+    """Yield sealed visits, and those of the places' twins, which nobody can open.
+
+    Args:
+        visits: of all cases.
+        keys: hold the key by which a place's twin is found.
+        entropy: source of IVs.
+    """
+    twin_key = keys.own_key(_TWIN)
+    for location_id, times in warned_times(visits).items():
+        twin = hmac_sha256(twin_key, location_id)
+        for time in times:
+            yield SealedVisit.seal(location_id, time, entropy)
+            yield SealedVisit.seal(twin, time, entropy)
 
 
 def warned_times(visits: Iterable[ReportedVisit]) -> dict[bytes, list[WarnedTime]]:
