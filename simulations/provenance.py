@@ -39,6 +39,7 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/healthcode",
         "tracetogether/node",
         "tracetogether/picture_style.py",
+        "tracetogether/presence",
         "tracetogether/shapes",
         "tracetogether/signed",
     }

@@ -13,6 +13,8 @@ _LISTED: Final[Mapping[str, str]] = MappingProxyType(
         "attack": "Play an attack against the code of each protocol and print what it yields.",
         "bench": "Measure the CPU time of a crowd, from movement to scores, in one process.",
         "check": "Check SCENARIO, a TOML file or a name from `simulate list`, without playing it.",
+        "check-in": "Say whom Bluetooth, check-in and both find in each SCENARIO, and how many "
+        "they warn.",
         "cost-curve": "Show how many calls find how many contacts in SCENARIO, as lists "
         "promise and in truth.",
         "costs": "Say what each protocol costs a phone and its server, by formulas.",
@@ -40,6 +42,7 @@ _PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "attack": "tracetogether.cli.simulate_attack:attack_protocols",
         "bench": "tracetogether.cli.simulate_bench:bench_crowds",
         "check": "tracetogether.cli.simulate_scenario:check",
+        "check-in": "tracetogether.cli.simulate_presence:study_check_in",
         "cost-curve": "tracetogether.cli.simulate_costs:cost_curve",
         "costs": "tracetogether.cli.simulate_protocol_costs:protocol_costs",
         "export": "tracetogether.cli.simulate_export:export_numbers",
