@@ -14,6 +14,7 @@ from simulations.studies.leaks_of_contacts import START, Pack, log_rows, tempid_
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_passes import pass_rows
 from simulations.studies.leaks_of_visit_reports import visit_report_rows
+from simulations.studies.leaks_of_visits import visit_rows
 from simulations.studies.ledger_rows import LedgerRow
 from tracetogether.authority.service import Authority
 
@@ -62,5 +63,6 @@ def measure_privacy(
             *pass_rows(authority, users, START, seed),
             *hint_rows(seed),
             *visit_report_rows(authority, START, seed),
+            *visit_rows(START, seed),
         ]
     )

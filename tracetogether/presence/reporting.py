@@ -8,13 +8,13 @@ from tracetogether.parameters import VISIT_REPORTS
 from tracetogether.presence.trip_notes import TripNote
 from tracetogether.presence.visits import Visit
 
-BUCKET_BYTES: Final = 16_384
+BUCKET_BYTES: Final = 65_536
 
 
 def visits_body(visits: Iterable[Visit], trips: Iterable[TripNote]) -> bytes:
     """Return a message with visits and trips, without notes and seats.
 
-    Blanks fill it up to a multiple of 16 KiB: its length says little of how many there are.
+    Blanks fill it up to a multiple of 64 KiB: its length says little of how many there are.
 
     Args:
         visits: that have ended; the newest 300 go.
