@@ -270,3 +270,22 @@ def test_places_and_their_hours_are_deleted_in_time(world: World) -> None:
     assert world.store.places.all_batches(0) == []
     purge(later + 1, clock_is_right=True)
     assert [place.name for place in world.store.places.all()] == ["A"]
+
+
+def test_a_warned_place_is_found_by_phones_that_heard_it_and_by_no_other(world: World) -> None:
+    from tracetogether.presence.matching import heard_places
+    from tracetogether.presence.packages import WarningPackage
+    from tracetogether.sightings import Sightings
+
+    canteen, other = added(world, "Canteen 3"), added(world, "Hall")
+    there, elsewhere = at(world, canteen, MORNING, 40), at(world, other, MORNING, 40)
+    tim = Caller("tim", frozenset({Role.TRACER}))
+    heard_then = world.authority.places.heard_digests(canteen.place_id, MORNING, MORNING + 3_600)
+    new = world.authority.warnings.warn_place(
+        canteen.place_id, MORNING, MORNING + 3_600, NOON, heard=heard_then, reason="x", by=tim
+    )
+    assert new == len(heard_then)
+    package = WarningPackage(0, "", (), tuple(heard_then))
+    [found] = heard_places(Sightings.from_rows(there), package)
+    assert (found.by, int(found.minutes)) == ("heard", 39)
+    assert heard_places(Sightings.from_rows(elsewhere), package) == []

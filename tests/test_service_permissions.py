@@ -602,6 +602,10 @@ ARGUMENTS = {
     "warnings refuse-trip": ["NONE", "--reason", "x", "--yes", "--token-file", "TOKEN"],
     "place add": ["Canteen 3"],
     "place retire": ["NONE"],
+    "place warn": [
+        *("NONE", "--since", "2020-05-04T08", "--until", "2020-05-04T09", "--reason", "x"),
+        *("--token-file", "TOKEN"),
+    ],
     "case open": ["USER"],
     "case pin": ["CASE"],
     "case reveal": ["CASE", "person", "--reason", "a test"],

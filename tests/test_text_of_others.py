@@ -221,6 +221,12 @@ COMMANDS: dict[str, Words] = {
     "authority partner update": each(f"{{evil}} {{table}} {D}"),
     "authority place add": each(f"{{evil}} --site {{evil}} {D}", f"x --out {{evil}} {D} --json"),
     "authority place list": each(D, f"{D} --json"),
+    "authority place warn": each(
+        f"{{evil}} --since 2020-05-04 --until {{evil}} --reason {{evil}} {D} "
+        "--token-file {place}/authority/operator.token",
+        f"{{evil}} --since 2020-05-04T08 --until 2020-05-04T09 --reason {{evil}} {D} "
+        "--token-file {place}/authority/operator.token",
+    ),
     "authority place retire": each(f"{{evil}} {D}"),
     "authority charge code": each(f"{D} --lang {{evil}}", f"{D} --lang ta", f"{D} --json"),
     "authority charge end": each(f"{{evil}} --reason {{evil}} {D}", f"NONE --reason x {D}"),

@@ -89,6 +89,7 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "place add": (Action.ADD_PLACE,),
     "place list": (Action.LIST_PLACES,),
     "place retire": (Action.RETIRE_PLACE,),
+    "place warn": (Action.WARN_PLACE,),
     "policy cost-curve": (Action.SHOW_COSTS,),
     "policy set": (Action.SET_LEAST_CHANCE,),
     "policy show": (Action.SHOW_COSTS,),

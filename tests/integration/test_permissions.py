@@ -67,6 +67,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/cases/{case_id}/reveal": {"pseudonym": "x", "reason": "y"},
     "POST /v1/operators": {"name": "operator", "roles": ["admin"]},
     "POST /v1/places": {"name": "x"},
+    "POST /v1/places/{place_id}/warn": {"since": 0, "until": 1, "reason": "x"},
     "POST /v1/cases/{case_id}/assign": {"operator": ""},
     "POST /v1/cases/{case_id}/state": {"state": "closed"},
     "POST /v1/cases/{case_id}/merge": {"into": "y"},

@@ -10,6 +10,7 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.places.place import PlaceState
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
+from tracetogether.cli.authority_status import acting, moment_option, operator_option
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.plain_text import counted
@@ -82,6 +83,41 @@ def list_places(folder: Path, *, as_json: bool) -> None:
     in_service = sum(row.state is not PlaceState.RETIRED for row in found)
     count = f"{counted(in_service, 'places')} in service"
     answer(lambda: [PlaceLine.of(row).json_value() for row in found], shown, count, as_json=as_json)
+
+
+@place.command()
+@click.argument("place_id")
+@moment_option("--since", "Beginning of the time concerned (UTC).", required=True)
+@moment_option("--until", "End of that time.", required=True)
+@click.option("--reason", required=True, help="Reason, kept in the audit log.")
+@operator_option
+@folder_option
+@as_json
+def warn(
+    place_id: str,
+    since: float,
+    until: float,
+    reason: str,
+    token_file: Path | None,
+    folder: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Warn everybody whose phone heard PLACE_ID then; phones look in their own logs.
+
+    The next package of warnings has SHA-256 of the TempIDs that the place had for that time.
+    """
+    now = time.time()
+    with opened_folder(folder) as service, acting(service, token_file, now) as by:
+        heard = service.places.heard_digests(place_id, since, until)
+        new = service.warnings.warn_place(
+            place_id, since, until, now, heard=heard, reason=reason, by=by
+        )
+    answer(
+        {"place_id": place_id, "tempids": len(heard), "new": new},
+        f"{counted(new, 'TempIDs')} of the place are in the next package of warnings",
+        as_json=as_json,
+    )
 
 
 @place.command()

@@ -41,9 +41,10 @@ def _moment(_: click.Context, option: click.Parameter, text: str | None) -> floa
     return None if text is None else moment_of(text, option.opts[0])
 
 
-def _moment_option(
+def moment_option(
     name: str, about: str, *, required: bool = False
 ) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option for a UTC time."""
     return click.option(name, metavar="TIME", callback=_moment, help=about, required=required)
 
 
@@ -99,9 +100,9 @@ order.command_class = FolderCommand
 )  # fmt: skip
 @click.option("--legal-basis", required=True, help="Law or decision, with its number.")
 @click.option("--place", required=True, help="Place where the people were.")
-@_moment_option("--from", "Beginning of the time when they were there (UTC).", required=True)
-@_moment_option("--to", "End of that time.", required=True)
-@_moment_option("--ends", "End of the order, at most 60 days from now.", required=True)
+@moment_option("--from", "Beginning of the time when they were there (UTC).", required=True)
+@moment_option("--to", "End of that time.", required=True)
+@moment_option("--ends", "End of the order, at most 60 days from now.", required=True)
 @click.option("--people", type=int, required=True, help="Most people that it restricts, 500.")
 @operator_option
 @folder_option
@@ -203,8 +204,8 @@ restriction.command_class = FolderCommand
     "--evidence", type=click.Choice([kind.value for kind in RestrictionEvidence]), required=True,
     help="What you saw. none: only by an order of kind border.",
 )  # fmt: skip
-@_moment_option("--until", "End, at most 14 days after the beginning (UTC).", required=True)
-@_moment_option("--begins", "Beginning, within 7 days.  [default: now]")
+@moment_option("--until", "End, at most 14 days after the beginning (UTC).", required=True)
+@moment_option("--begins", "Beginning, within 7 days.  [default: now]")
 @operator_option
 @folder_option
 @as_json
@@ -407,7 +408,7 @@ def _two_people(row: ShownRestriction) -> str:
 @appeal.command("decide")
 @click.argument("appeal_id")
 @click.argument("outcome", type=click.Choice(_OUTCOMES))
-@_moment_option("--until", "Earlier end of the restriction (UTC), for corrected only.")
+@moment_option("--until", "Earlier end of the restriction (UTC), for corrected only.")
 @_yes_option("A decision can't be taken back.")
 @operator_option
 @folder_option

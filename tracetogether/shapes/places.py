@@ -53,6 +53,21 @@ class PlaceLines(AnswerBody):
     places: list[PlaceLine]
 
 
+class PlaceWarning(RequestBody):
+    """For which time everybody is warned who was at a place."""
+
+    since: Annotated[float, Field(ge=0, le=2.0**33, strict=False, description="Epoch seconds.")]
+    until: Annotated[float, Field(ge=0, le=2.0**33, strict=False, description="Epoch seconds.")]
+    reason: Annotated[str, Field(max_length=200, description="In the audit log.")]
+
+
+class PlaceWarned(AnswerBody):
+    """A place that was warned of."""
+
+    tempids: Annotated[int, Field(description="TempIDs that the place had for that time.")]
+    new: Annotated[int, Field(description="Those that were not warned of before.")]
+
+
 class StayLine(AnswerBody):
     """A time that a case's phone was at a place; it is no contact with anybody."""
 

@@ -63,6 +63,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/v1/places"): Action.LIST_PLACES,
     ("POST", "/v1/places"): Action.ADD_PLACE,
     ("POST", "/v1/places/{place_id}/retire"): Action.RETIRE_PLACE,
+    ("POST", "/v1/places/{place_id}/warn"): Action.WARN_PLACE,
     ("GET", "/v1/cases/{case_id}/stays"): Action.LIST_CONTACTS,
     ("GET", "/v1/cases/{case_id}/visits"): Action.LIST_VISITS,
     ("GET", "/v1/cases/{case_id}/days"): Action.LIST_VISITS,

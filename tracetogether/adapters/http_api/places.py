@@ -46,6 +46,25 @@ def add_places(router: APIRouter, authority: Authority, clock: Callable[[], floa
         authority.places.retire(place_id, clock(), by=by)
         return Done(done=True)
 
+    @router.post("/places/{place_id}/warn", status_code=201)
+    def warn_place(by: By, place_id: str, asked: shapes.PlaceWarning) -> shapes.PlaceWarned:
+        """Warn everybody whose phone heard a place in some hours. Role: tracer.
+
+        The next package of warnings has SHA-256 of the TempIDs that the place had then. Phones look
+        them up in their own logs, so nobody learns who was warned.
+        """
+        heard = authority.places.heard_digests(place_id, asked.since, asked.until)
+        new = authority.warnings.warn_place(
+            place_id,
+            asked.since,
+            asked.until,
+            clock(),
+            heard=heard,
+            reason=asked.reason,
+            by=by,
+        )
+        return shapes.PlaceWarned(tempids=len(heard), new=new)
+
     @router.get("/cases/{case_id}/stays")
     def list_stays(by: By, case_id: str) -> shapes.StayLines:
         """List at which places a case's phone was in the 14 days before the case's date.
