@@ -14,6 +14,7 @@ from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistratio
 PUBLIC = {
     *(("get", "/v1/health"), ("get", "/v1/ready"), ("post", "/v1/users")),
     *(("get", "/v1/figures/restrictions"), ("get", "/v1/trust"), ("get", "/v1/revocations")),
+    ("post", "/v1/partners/{organisation}/records"),  # signed instead
     *(("get", "/open/figures.csv"), ("get", "/open/datapackage.json")),
     *(("get", "/v1/warnings"), ("get", "/v1/warnings/{hour}"), ("get", "/v1/trips/{date}")),
     ("get", "/v1/warnings/{hour}/bundle"),

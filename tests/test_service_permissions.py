@@ -252,6 +252,10 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.CHANGE_PARTNERS,
         lambda service, by: service.partners.address_is("NONE", "", NOON, by=by),
     ),
+    "partners_overview.all": (
+        Action.LIST_PARTNERS,
+        lambda service, by: service.partners_overview.all(by=by),
+    ),
     "record_sending.all_outgoing": (
         Action.LIST_PARTNERS,
         lambda service, by: service.record_sending.all_outgoing(by=by),
@@ -613,6 +617,10 @@ ARGUMENTS = {
     "partner add": ["cases.csv", "--operator-token", "TOKEN"],
     "partner confirm": ["NONE", "0", "--operator-token", "TOKEN"],
     "partner fingerprint": [],
+    "partner address": ["NONE"],
+    "partner exchange export": ["NONE"],
+    "partner exchange import": ["cases.csv"],
+    "partner exchange answers": ["NONE", "--out", "answers.cose"],
     "partner remove": ["NONE"],
     "partner update": ["NONE", "cases.csv"],
     "follow-up assign": ["NONE", "-"],

@@ -212,6 +212,12 @@ COMMANDS: dict[str, Words] = {
     "authority partner add": each(
         f"{{table}} --organisation {{evil}} {D} --operator-token {{place}}/authority/operator.token"
     ),
+    "authority partner address": each(f"{{evil}} {{evil}} {D}", f"{{evil}} {D}"),
+    "authority partner exchange run": each(D, f"{{evil}} {D} --json"),
+    "authority partner exchange export": each(f"{{evil}} --out {{place}}/out {D}"),
+    "authority partner exchange import": each(f"{{table}} {D}", f"{{table}} {D} --json"),
+    "authority partner exchange answers": each(f"{{evil}} --out {{place}}/answers.cose {D}"),
+    "authority partner exchange list": each(D, f"{D} --json"),
     "authority partner confirm": each(
         f"{{evil}} {{evil}} {D} --operator-token {{place}}/authority/operator.token"
     ),

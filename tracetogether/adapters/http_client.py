@@ -362,6 +362,19 @@ class AuthorityClient:
             msg = f"{self._url} sends no list for gates: check its address and version"
             raise UnreachableError(msg) from None
 
+    # --- another authority's calls ---
+
+    def hand_over(self, own_code: str, message: bytes) -> tuple[bool, bytes]:
+        """Send a signed batch; return whether the partner had it before, and its signed answers.
+
+        ``own_code`` is our code, by which the partner knows us. Raise AccessDeniedError if it does
+        not recognise us, InvalidRequestError if it can't open the batch.
+        """
+        path = f"/v1/partners/{quote(own_code, safe='')}/records"
+        more = {"Content-Type": "application/cose"}
+        answer = self._call("POST", path, None, message, repeatable=True, more=more)
+        return bool(answer["already"]), base64.b64decode(answer["answers"])
+
     # --- an operator's calls ---
 
     def open_case(self, user_id: str, date: str | None = None) -> str:
@@ -408,7 +421,7 @@ class AuthorityClient:
             headers["Authorization"] = f"Bearer {bearer}"
         body: bytes | None = None
         if said is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
             body = said if isinstance(said, bytes) else json.dumps(said).encode()
         retries = self._again if repeatable else self._once
         return self._read(self._request(method, path, headers, body, retries))

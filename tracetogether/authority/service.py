@@ -23,6 +23,7 @@ from tracetogether.authority.desk.people import CallList
 from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
+from tracetogether.authority.handover.overview import PartnersOverview
 from tracetogether.authority.handover.sending import RecordSending
 from tracetogether.authority.handover.taking import RecordTaking
 from tracetogether.authority.intake.issuance import Issuance
@@ -102,6 +103,7 @@ class Authority:
     figures: PublicFigures
     open_data: OpenData
     partners: Partners
+    partners_overview: PartnersOverview
     record_sending: RecordSending
     record_taking: RecordTaking
     places: Places
@@ -312,6 +314,7 @@ class Authority:
             figures=PublicFigures(store=store, restrictions=restrictions, days=days),
             open_data=OpenData(keys=keys, store=store, audit=audit, organisation=name, days=days),
             partners=partners,
+            partners_overview=PartnersOverview(partners, store),
             record_sending=record_sending,
             record_taking=RecordTaking(
                 keys=keys,

@@ -11,6 +11,7 @@ from rich.table import Table
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case, day_of
 from tracetogether.authority.cases.followed import ALL_ROWS
+from tracetogether.authority.handover.sending import HandedOver
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import TracedCase
 from tracetogether.cli.authority_folder import opened_folder
@@ -137,6 +138,7 @@ def list_cases(offset: int, limit: int | None, folder: Path, *, as_json: bool) -
             "opened_at": entry.opened_at,
             "state": entry.state.value,
             "confirmed": not entry.unconfirmed,
+            "origin": entry.origin,
         }
         for entry, name in named
     ]
@@ -147,6 +149,7 @@ def list_cases(offset: int, limit: int | None, folder: Path, *, as_json: bool) -
         ("date", lambda row: row[0].date),
         (f"opened ({days.name})", lambda row: days.text(row[0].opened_at)),
         ("state", lambda row: row[0].state.value + ", not confirmed" * row[0].unconfirmed),
+        ("from", lambda row: row[0].origin),
     )
     count = count_text(len(cases), offset, len(everything), "cases")
     answer(listed, shown, count, as_json=as_json)
@@ -167,15 +170,37 @@ def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_j
         traced = service.tracing.contacts(
             found, service.tracing.policy(policy), believe_quarantined=quarantined, by=CONSOLE
         )
+        handed = service.record_sending.of_case(found, by=CONSOLE)
         service.audit.record("contacts.listed", time.time(), by=CONSOLE.name, subject=case_id)
 
     from tracetogether.shapes.contacts import Contacts  # noqa: PLC0415 - pydantic is optional
 
-    answer(lambda: Contacts.of(traced).json_value(), *_shown(traced), as_json=as_json)
+    answer(
+        lambda: Contacts.of(traced).with_handed_over(handed).json_value(),
+        *_shown(traced),
+        *map(_handed_text, handed),
+        as_json=as_json,
+    )
+
+
+_STATES = {
+    "waits": "waits to be handed over",
+    "sent": "handed over",
+    "exported": "written to a file for it",
+}
+
+
+def _handed_text(handed: HandedOver) -> str:
+    people = "1 person" if handed.people == 1 else f"{handed.people} people"
+    more = f"{counted(handed.tempids, 'TempIDs')}, {counted(handed.records, 'records')}"
+    said = f"{people} of {handed.organisation}: {_STATES[handed.state]}"
+    return f"{said} (at least; {more})"
 
 
 def _shown(traced: TracedCase) -> Iterator[Table | str]:
     policy = traced.policy
+    if traced.case.origin:
+        yield f"Records that {traced.case.origin} handed over on {traced.case.date}"
     yield table(
         traced.contacts,
         (fixed("person"), lambda contact: contact.pseudonym),

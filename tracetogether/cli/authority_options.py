@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
+from tracetogether.authority.access.permissions import CONSOLE, Caller
 from tracetogether.authority.cases.case import day_of
+from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
 from tracetogether.cli.console import note
-from tracetogether.cli.options import FOLDER, number_option
+from tracetogether.cli.options import EXISTING_FILE, FOLDER, number_option
 from tracetogether.plain_text import counted
 from tracetogether.whole_file import read_secret
 
@@ -132,3 +134,24 @@ def count_text(shown: int, offset: int, total: int, what: str) -> str:
     first, last = offset + 1, offset + shown
     rest = f"; --offset {last} shows the next" if shown and last < total else ""
     return f"{first}-{last} of {total} {what}{rest}" if shown else f"0 of {total} {what}"
+
+
+token_option = click.option(
+    "--token-file",
+    "--operator-token",
+    "token",
+    type=EXISTING_FILE,
+    help="File with the token of the operator who does this; `add` and `confirm` need one, since "
+    "the console is no person.",
+)
+
+
+def operator_of(service: Authority, token: Path | None) -> Caller:
+    """Return who acts: the operator of a token, or the console.
+
+    Raises:
+        AccessDeniedError: the token is unknown, or its operator is disabled.
+    """
+    if token is None:
+        return CONSOLE
+    return service.access.operator(read_secret(token).strip()).caller

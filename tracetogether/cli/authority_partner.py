@@ -1,4 +1,4 @@
-"""`tracetogether authority partner`: other authorities whose passes are recognised."""
+"""`tracetogether authority partner`: other authorities that are recognised."""
 
 import json
 import time
@@ -8,36 +8,33 @@ from typing import Final
 
 import click
 
-from tracetogether.authority.access.permissions import CONSOLE, Caller
+from tracetogether.adapters.http_client import checked_address
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.partners.partner import Partner
 from tracetogether.authority.partners.recognition import GRANTABLE, MOST_DAYS
-from tracetogether.authority.service import Authority
+from tracetogether.cli.authority_exchange import exchange
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import FolderCommand, folder_option
+from tracetogether.cli.authority_options import (
+    FolderCommand,
+    folder_option,
+    operator_of,
+    token_option,
+)
 from tracetogether.cli.console import answer, fixed, note, say, table, utc_text
 from tracetogether.cli.options import EXISTING_FILE, as_json, number_option
 from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_HOUR
-from tracetogether.whole_file import read_secret
 
 _MOST_HOURS: Final = 24 * 7
-
-token_option = click.option(
-    "--token-file",
-    "--operator-token",
-    "token",
-    type=EXISTING_FILE,
-    help="File with the token of the operator who does this; `add` and `confirm` need one, since "
-    "the console is no person.",
-)
 
 
 @click.group()
 def partner() -> None:
-    """Other authorities whose passes gates here accept."""
+    """Other authorities: gates here accept their passes, and records are exchanged."""
 
 
 partner.command_class = FolderCommand
+partner.add_command(exchange)
 
 
 @partner.command()
@@ -56,6 +53,7 @@ partner.command_class = FolderCommand
     "--oldest-hours", "Refuse its passes that began longer ago than this.", most=_MOST_HOURS
 )
 @click.option("--organisation", help="Its code, if FILE does not name it.")
+@click.option("--address", metavar="URL", default="", help="Its service; records are sent there.")
 @token_option
 @folder_option
 @as_json
@@ -65,6 +63,7 @@ def add(
     days: int,
     oldest_hours: int | None,
     organisation: str | None,
+    address: str,
     token: Path | None,
     folder: Path,
     *,
@@ -83,7 +82,8 @@ def add(
             purposes=frozenset(purposes),
             recognised_s=None if oldest_hours is None else oldest_hours * SECONDS_PER_HOUR,
             organisation=organisation,
-            by=_caller(service, token),
+            address=checked_address(address, allow_plain_http=False) if address else "",
+            by=operator_of(service, token),
         )
     answer(
         _as_json(added),
@@ -106,7 +106,7 @@ def confirm(organisation: str, heard: tuple[str, ...], token: Path | None, folde
     """
     with opened_folder(folder) as service:
         service.partners.confirm(
-            organisation, " ".join(heard), time.time(), by=_caller(service, token)
+            organisation, " ".join(heard), time.time(), by=operator_of(service, token)
         )
     say(f"Confirmed {organisation}: the next trust list has its keys")
 
@@ -124,7 +124,7 @@ def update(organisation: str, files: tuple[Path, ...], token: Path | None, folde
     """
     said = []
     with opened_folder(folder) as service:
-        by = _caller(service, token)
+        by = operator_of(service, token)
         for file in files:
             data = file.read_bytes()
             revoked = _revocations_in(data)
@@ -135,6 +135,20 @@ def update(organisation: str, files: tuple[Path, ...], token: Path | None, folde
                 count = service.partners.take_revocations(organisation, revoked, by=by)
                 said.append(f"revoked passes: {count}")
     say(f"{organisation}: {', '.join(said)}")
+
+
+@partner.command("address")
+@click.argument("organisation")
+@click.argument("url", default="")
+@token_option
+@folder_option
+def set_address(organisation: str, url: str, token: Path | None, folder: Path) -> None:
+    """Send records to the partner ORGANISATION at URL; without URL, files are carried."""
+    checked = checked_address(url, allow_plain_http=False) if url else ""
+    with opened_folder(folder) as service:
+        by = operator_of(service, token)
+        service.partners.address_is(organisation, checked, time.time(), by=by)
+    say(f"{organisation}: {checked or 'files are carried'}")
 
 
 @partner.command()
@@ -178,7 +192,7 @@ def list_partners(folder: Path, *, as_json: bool) -> None:
 def remove(organisation: str, token: Path | None, folder: Path) -> None:
     """Remove the partner ORGANISATION: gates refuse its passes from their next list on."""
     with opened_folder(folder) as service:
-        service.partners.remove(organisation, time.time(), by=_caller(service, token))
+        service.partners.remove(organisation, time.time(), by=operator_of(service, token))
     say(f"Removed {organisation}: the next trust list has none of its keys")
 
 
@@ -189,17 +203,6 @@ def _revocations_in(data: bytes) -> bytes | None:
         return b64decode(answered["revocations"], validate=True)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _caller(service: Authority, token: Path | None) -> Caller:
-    """Return who acts: the operator of a token, or the console.
-
-    Raises:
-        AccessDeniedError: the token is unknown, or its operator is disabled.
-    """
-    if token is None:
-        return CONSOLE
-    return service.access.operator(read_secret(token).strip()).caller
 
 
 def _state(shown: Partner, now: float) -> str:
@@ -220,4 +223,5 @@ def _as_json(shown: Partner) -> dict[str, object]:
         "added_by": shown.proposed_by,
         "confirmed_by": shown.confirmed_by or None,
         "list_until": shown.listed_until,
+        "address": shown.address,
     }

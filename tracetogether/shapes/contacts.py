@@ -1,5 +1,6 @@
 """Shapes of contact lists: one case's, the graph of all cases, contacts of contacts."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -8,6 +9,7 @@ from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.tracing.graph import ContactGraph, Onward
 from tracetogether.rejection import Rejection
 from tracetogether.shapes.bodies import AnswerBody, path
+from tracetogether.shapes.partners import HandedOverLine
 
 SeenBy = Annotated[
     Literal["case", "contact", "both"], Field(description="Whose phone recorded it.")
@@ -103,6 +105,19 @@ class Contacts(AnswerBody):
     accepted: int
     in_span: int
     rejected: dict[Rejection, int]
+    handed_over: Annotated[
+        list[HandedOverLine],
+        Field(
+            default_factory=list,
+            description="Records of partners' TempIDs in the case's logs, by partner.",
+        ),
+    ]
+
+    def with_handed_over(self, found: Iterable[object]) -> Self:
+        """Return the list with what was handed over of the case's logs."""
+        return self.model_copy(
+            update={"handed_over": [HandedOverLine.of(handed) for handed in found]}
+        )
 
 
 class CaseOfPerson(AnswerBody):

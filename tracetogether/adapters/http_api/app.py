@@ -29,6 +29,7 @@ from tracetogether.adapters.http_api.mounting import BelowRoot
 from tracetogether.adapters.http_api.open_data import open_files
 from tracetogether.adapters.http_api.operators import for_operators
 from tracetogether.adapters.http_api.padding import BUCKET_BYTES, Padding
+from tracetogether.adapters.http_api.partners import LIMITS_BELOW, for_partners
 from tracetogether.adapters.http_api.passes import PADDED, lists_for_gates, passes_for_phones
 from tracetogether.adapters.http_api.presence import (
     MAX_VISITS_BYTES,
@@ -108,9 +109,14 @@ def create_app(
     app.include_router(visits_for_uploads(authority, clock))
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
     app.state.afterwards = afterwards  # the server that runs the application closes it
+    app.include_router(for_partners(authority, clock, afterwards))
     app.include_router(for_operators(authority, clock))
     app.add_middleware(Padding, paths=_PADDED)
-    app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES, VISITS_PATH: MAX_VISITS_BYTES})
+    app.add_middleware(
+        Bounds,
+        limits={_UPLOADS: MAX_UPLOAD_BYTES, VISITS_PATH: MAX_VISITS_BYTES},
+        below=LIMITS_BELOW,
+    )
     app.add_middleware(Forwarded, proxies=proxies or TrustedProxies())
     app.add_middleware(FaultMiddleware)
     app.add_middleware(BelowRoot, root_path=root_path)

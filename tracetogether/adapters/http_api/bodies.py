@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -46,13 +47,21 @@ class Bounds:
         app: what is behind it.
         limits: path -> most bytes on the wire; MAX_SMALL_BODY_BYTES for every other path of the
             API. Pages bound their forms themselves, and refuse them with a page.
+        below: beginning of a path -> most bytes, for paths that hold a name.
         pace: how slowly a body may come.
     """
 
-    def __init__(self, app: ASGIApp, limits: Mapping[str, int], pace: Pace = Pace()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Mapping[str, int],
+        pace: Pace = Pace(),
+        below: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._app = app
         self._limits = limits
         self._pace = pace
+        self._below = below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -102,6 +111,8 @@ class Bounds:
 
     def _limit(self, path: str) -> int:
         most = MAX_SMALL_BODY_BYTES if _API in path else sys.maxsize
+        for beginning, limit in self._below.items():
+            most = limit if path.startswith(beginning) else most
         return self._limits.get(path, most)
 
 

@@ -72,6 +72,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/v1/reports/visits/{visit_id}/refuse"): Action.DECIDE_WARNING,
     ("POST", "/v1/reports/trips/{trip_id}/confirm"): Action.DECIDE_WARNING,
     ("POST", "/v1/reports/trips/{trip_id}/refuse"): Action.DECIDE_WARNING,
+    ("GET", "/v1/partners"): Action.LIST_PARTNERS,
     ("GET", "/v1/operators"): Action.LIST_OPERATORS,
     ("POST", "/v1/operators"): Action.ADD_OPERATOR,
     ("POST", "/v1/operators/{name}/disable"): Action.DISABLE_OPERATOR,

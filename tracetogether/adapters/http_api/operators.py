@@ -10,6 +10,7 @@ from tracetogether.adapters.http_api.charges import add_charges
 from tracetogether.adapters.http_api.described import OF_OPERATORS
 from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
 from tracetogether.adapters.http_api.guard import By, guarded
+from tracetogether.adapters.http_api.partners import add_partners
 from tracetogether.adapters.http_api.places import add_places
 from tracetogether.adapters.http_api.presence import add_reports
 from tracetogether.adapters.http_api.status import add_status
@@ -61,6 +62,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     add_status(router, authority, clock)
     add_places(router, authority, clock)
     add_reports(router, authority, clock)
+    add_partners(router, authority)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router
@@ -143,7 +145,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
             case, authority.tracing.policy(policy), by=by, believe_quarantined=quarantined
         )
         authority.audit.record("contacts.listed", clock(), by=by.name, subject=case.case_id)
-        return Contacts.of(traced)
+        return Contacts.of(traced).with_handed_over(authority.record_sending.of_case(case, by=by))
 
     @router.post("/cases/{case_id}/reveal")
     def reveal(by: By, case_id: str, asked: shapes.Reveal) -> shapes.Revealed:

@@ -6,15 +6,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.cases import CASE
+from tracetogether.adapters.sql_store.handover_tables import ANSWERS, HANDOVERS, OUTGOING, TAKEN
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
-from tracetogether.adapters.sql_store.tables import (
-    ANSWERS,
-    CASES,
-    HANDOVERS,
-    OUTGOING,
-    TAKEN,
-    USERS,
-)
+from tracetogether.adapters.sql_store.tables import CASES, USERS
 from tracetogether.authority.cases.case import OPEN_STATES, Case
 from tracetogether.authority.handover.rows import (
     AnswerCount,

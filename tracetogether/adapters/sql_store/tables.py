@@ -443,50 +443,5 @@ OPEN_FIGURES: Final = sa.Table(
     _integer("noise_95"),
 )
 
-# --- records of partners' TempIDs ---
-
-HANDOVERS: Final = sa.Table(
-    "handovers",
-    METADATA,
-    _text("token_id", primary_key=True),
-    _text("organisation", primary_key=True),
-    _case(),
-    *map(_integer, ("hour", "tempids", "people", "records")),
-    _real("packed_at_s", nullable=True),
-    sa.Index("handovers_by_case", "case_id"),
-    sa.Index("handovers_by_hour", "hour"),
-)
-OUTGOING: Final = sa.Table(
-    "outgoing_batches",
-    METADATA,
-    _text("digest", primary_key=True),
-    _text("organisation", index=True),
-    *map(_integer, ("hour", "records")),
-    _bytes("message"),
-    _real("made_at_s"),
-    _text("state"),
-    _integer("tries"),
-    _real("next_try_at_s"),
-    _real("sent_at_s", nullable=True),
-    _text("fault"),
-)
-TAKEN: Final = sa.Table(
-    "taken_batches",
-    METADATA,
-    _text("digest", primary_key=True),
-    _text("organisation", index=True),
-    *map(_integer, ("hour", "records", "accepted")),
-    _real("received_at_s"),
-)
-ANSWERS: Final = sa.Table(
-    "record_answers",
-    METADATA,
-    _text("organisation", primary_key=True),
-    _integer("day", primary_key=True),
-    _flag("ours", primary_key=True),
-    _text("reason", primary_key=True),
-    _integer("count"),
-)
-
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""
