@@ -31,6 +31,10 @@ CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
         Action.RECORD_CALL,
         lambda service, by: service.calling.save("NONE", Outcome.SYMPTOMS, NOON, by=by),
     ),
+    "calling.describe": (
+        Action.DESCRIBE,
+        lambda service, by: service.calling.describe("NONE", "", "", NOON, by=by),
+    ),
     "calling.keep_draft": (
         Action.RECORD_CALL,
         lambda service, by: service.calling.keep_draft("NONE", Draft(), NOON, by=by),

@@ -456,6 +456,8 @@ INSIDE = {
     "desk.kept",
     "desk.shown",
     "follow_up.called",
+    "follow_up.identity",
+    "follow_up.write_down",
     "follow_up.revealed",
     "people.lines",
 }

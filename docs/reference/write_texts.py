@@ -21,6 +21,7 @@ from tracetogether.adapters.operator_pages import merges
 from tracetogether.adapters.operator_pages.forms import FIELDS
 from tracetogether.adapters.operator_pages.texts import LANGUAGES
 from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.cases.calls import ShiftReason
 from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 from tracetogether.authority.cases.indicators import Indicators
@@ -60,6 +61,7 @@ OWN_KEYS = {
     "role": [role.value for role in Role],
     "policy": list(POLICIES),
     "outcome": [outcome.value for outcome in Outcome],
+    "shift-reason": [reason.value for reason in ShiftReason],
     "side": ["case", "contact", "both"],
     "indicator": [field.name for field in fields(Indicators)],
     "layout": list(LAYOUTS),

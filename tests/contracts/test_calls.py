@@ -169,7 +169,9 @@ def test_a_reserved_person_is_nobody_elses_until_the_time_is_over(world: Shift) 
     calling, sheet = world.authority.calling, world.next(RAVI)
     contact_id = sheet.line.contact_id
     assert world.authority.people.due(NOON, by=CONSOLE).people[0].reserved_by == "ravi"
-    assert calling.current(NOON, by=RAVI) == contact_id
+    entries = world.store.last_audit()
+    assert calling.current(NOON, by=RAVI) == sheet  # to look again is no other reveal
+    assert world.store.last_audit() == entries
     assert calling.next(NOON + 1, by=SITI) is None
     with pytest.raises(ConflictError, match="another operator"):
         calling.save(contact_id, Outcome.SYMPTOMS, NOON + 1, by=SITI)

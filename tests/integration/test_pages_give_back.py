@@ -19,6 +19,7 @@ from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
+from tracetogether.authority.cases.calls import CallShift, ShiftReason
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState
 from tracetogether.authority.cases.notes import MAX_NOTE_CHARACTERS
 from tracetogether.authority.presence.taking import SentTrip
@@ -30,6 +31,7 @@ from tracetogether.errors import (
     StoreError,
     TraceTogetherError,
 )
+from tracetogether.units import SECONDS_PER_DAY
 
 pytestmark = pytest.mark.network
 REFUSALS: dict[int, Exception] = {
@@ -64,12 +66,16 @@ class Forms(HTMLParser):
         super().__init__()
         self.found: list[Form] = []
         self._area: str | None = None
+        self._also: list[tuple[Form, str]] = []
         self.feed(page)
+        self.found += [replace(form, action=action) for form, action in self._also]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.found.append(Form(said.get("method", "get"), said["action"]))
+        elif tag == "button" and "formaction" in said:
+            self._also.append((self.found[-1], said["formaction"]))
         elif "name" not in said or not self.found:
             return
         elif tag == "button":
@@ -156,6 +162,10 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             tracer = Caller("tracer", frozenset({Role.TRACER}))
             world.authority.casework.assign(case.case_id, "tracer", now, by=CONSOLE)
             world.authority.merging.convert(ill.contact_id, now, by=tracer)  # not confirmed
+            to_call = world.authority.people.due(now, by=CONSOLE).people[0].first.who
+            late = now + 30 * SECONDS_PER_DAY
+            world.store.calls.put_shift(CallShift("all", ShiftReason.DAILY_CALLS, now, late))
+            assert world.store.calls.reserve(to_call, "all", now, late)
             yield served
 
 
@@ -212,8 +222,10 @@ def forms_on_pages(pages: Pages, visitor: Visitor) -> dict[str, Form]:
         (pages.visitor(), "/sign-in"),
     ]:
         for form in Forms(somebody.get(path)[1]).found:
+            if form.method != "post":
+                continue
             page = page_of(form.action)
-            if form.method == "post" and (page not in found or form.typed > found[page].typed):
+            if page not in found or form.typed > found[page].typed:
                 found[page] = form
     return found
 

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from tracetogether.adapters.operator_pages import (
     appeals,
+    calls,
     cases,
     charges,
     orders,
@@ -37,6 +38,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *cases.PAGES,
     *visits.PAGES,
     *people.PAGES,
+    *calls.PAGES,
     *who_met.PAGES,
     *policy.PAGES,
     *restrictions.PAGES,

@@ -35,6 +35,16 @@ def day_needed(form: Mapping[str, str], name: str) -> int:
     return day
 
 
+def time_on(day: int, clock: dt.time, days: LocalDays) -> float:
+    """Return a time of day in the authority's zone, in epoch seconds.
+
+    A time that a change of the clocks leaves out is the one an hour later; one that comes twice is
+    the first.
+    """
+    date = dt.date.fromordinal(dt.date(1970, 1, 1).toordinal() + day)
+    return dt.datetime.combine(date, clock, days.zone).timestamp()
+
+
 def end_of(day: int, days: LocalDays) -> float:
     """Return when a day ends, in epoch seconds."""
     return days.start(day + 1)

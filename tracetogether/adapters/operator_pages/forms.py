@@ -30,6 +30,7 @@ FIELDS: Final = frozenset(
         *("number", "spoken"),
         *("place_name", "site"),
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
+        *("shift_reason", "next_day", "next_time"),
     }
 )
 """The fields that people fill in."""

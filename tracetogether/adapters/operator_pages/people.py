@@ -1,6 +1,8 @@
 """One contact: days, calendar, notes, the person behind it (for a reason); today's calls."""
 
+from dataclasses import replace
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from pydantic import Field as Bounded
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
 from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.cases.calls import PeopleQuery
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import (
     ALL_ROWS,
@@ -25,7 +28,8 @@ from tracetogether.authority.cases.followed import (
 )
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
-from tracetogether.authority.desk.views import ContactPage, Followed
+from tracetogether.authority.desk.people import PeoplePage
+from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.shapes.bodies import RequestBody
 
@@ -39,12 +43,14 @@ class DayCall(RequestBody):
     outcome: Outcome
 
 
-def show_calls(request: PageRequest) -> Response:
-    """Show whom to call today, the most urgent first."""
+def show_people(request: PageRequest) -> Response:
+    """Show whom to call today, the most urgent first; filters narrow the list or widen it."""
+    query, asked = _filtered(request)
     offset = request.number("offset", 0)
 
-    def read(start: int) -> ContactPage:
-        return request.authority.desk.due(request.now, start, _CALLS_A_PAGE, by=request.caller)
+    def read(start: int) -> PeoplePage:
+        wanted = replace(query, offset=start, limit=_CALLS_A_PAGE)
+        return request.authority.people.page(wanted, request.now, by=request.caller)
 
     found = page_at(read, offset, _CALLS_A_PAGE)
     return request.render(
@@ -52,8 +58,34 @@ def show_calls(request: PageRequest) -> Response:
         found=found,
         limit=_CALLS_A_PAGE,
         today=request.authority.desk.today(request.now),
-        outcomes=Outcome,
+        asked=asked,
+        query=urlencode(asked) + "&" if asked else "",
+        states=[state for state in ContactState if state is not ContactState.MERGED],
+        sees_all=request.caller.needs_to_know(""),
     )
+
+
+def _filtered(request: PageRequest) -> tuple[PeopleQuery, dict[str, str]]:
+    """Return what the filters ask for, and the filters that are set, as the address has them."""
+    params = request.http.query_params
+    asked = {
+        name: params.get(name, "").strip()[:20]
+        for name in ("who", "near", "without", "mine")
+        if params.get(name, "").strip()
+    }
+    states = {state.value: state for state in ContactState}
+    wanted = asked.get("who", "")
+    if wanted not in {*states, "all"}:
+        asked.pop("who", None)
+    due_on = request.authority.desk.today(request.now)
+    query = PeopleQuery(
+        due_on=None if "who" in asked else due_on,
+        states=frozenset({states[wanted]} if wanted in states else ()),
+        case_id=asked["near"].upper() if "near" in asked else None,
+        without_number="without" in asked,
+        assigned_to=request.caller.name if "mine" in asked else None,
+    )
+    return query, asked
 
 
 def show_contact(request: PageRequest) -> Response:
@@ -133,8 +165,7 @@ def record_outcome(request: PageRequest) -> Response:
         version=request.version,
         by=request.caller,
     )
-    onward = "/follow-up" if request.form.get("from") == "list" else f"/contacts/{contact_id}"
-    return request.redirect(onward)
+    return request.redirect(f"/contacts/{contact_id}")
 
 
 def reach(request: PageRequest) -> Response:
@@ -274,7 +305,7 @@ _OF_CALL: Final[Blames] = {
     **_blamed("outcome"),
 }
 PAGES = (
-    Page("GET", "/follow-up", show_calls),
+    Page("GET", "/follow-up", show_people),
     Page("GET", _AT, show_contact),
     Page("POST", f"{_AT}/outcome", record_outcome, show_contact, _OF_CALL, _both),
     Page("POST", f"{_AT}/reach", reach, show_contact, {}, _both),

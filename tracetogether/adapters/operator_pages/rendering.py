@@ -52,6 +52,7 @@ def environment(days: LocalDays, base: str = BASE) -> Environment:
         metres=metres_text,
         percent=percent_text,
         likely=likely_text,
+        dialled=dialled_text,
     )
     made.globals["base"] = base
     made.globals["zone"] = days.name
@@ -91,6 +92,12 @@ def metres_text(metres: Interval) -> str:
 def likely_text(share: float) -> str:
     """Return a probability (0 to 1) in per cent; beyond 1 % and 99 % only the bound."""
     return "<1 %" if share < 0.01 else ">99 %" if share > 0.99 else f"{100 * share:.0f} %"
+
+
+def dialled_text(number: str) -> str:
+    """Return a telephone number as a link dials it: digits, and a plus at the front."""
+    digits = "".join(sign for sign in number if sign.isascii() and sign.isdecimal())
+    return f"+{digits}" if number.strip().startswith("+") else digits
 
 
 def percent_text(share: float | None) -> str:

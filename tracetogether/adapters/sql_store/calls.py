@@ -17,7 +17,7 @@ from tracetogether.authority.cases.calls import (
     SealedDraft,
     ShiftReason,
 )
-from tracetogether.authority.cases.followed import KeptContact
+from tracetogether.authority.cases.followed import ContactState, KeptContact
 
 _SHIFT: Final = RowFormat(SHIFTS, CallShift, read={"reason": ShiftReason})
 _DRAFT: Final = RowFormat(DRAFTS, SealedDraft)
@@ -68,6 +68,8 @@ class CallTables(TableAccess):
             which += [is_due(query.due_on), ~_called_elsewhere(query.due_on)]
         if query.case_id is not None:
             which.append(FOLLOWED.c.case_id == query.case_id)
+        if query.due_on is None and not query.states:
+            which.append(FOLLOWED.c.state != ContactState.MERGED.value)
         if query.states:
             which.append(FOLLOWED.c.state.in_(sorted(state.value for state in query.states)))
         if query.assigned_to is not None:

@@ -13,8 +13,8 @@ from tracetogether.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE, Entropy, u
 
 SHIFT_S: Final = 10 * SECONDS_PER_HOUR
 """How long a shift's reason holds; a sign-in lasts as long at most."""
-RESERVED_S: Final = 10 * SECONDS_PER_MINUTE
-"""How long a person is reserved for the one who took the call."""
+RESERVED_S: Final = 20 * SECONDS_PER_MINUTE
+"""How long a person is reserved for the one who took the call; a kept draft starts it again."""
 _PURPOSE: Final = "call-draft"
 
 

@@ -18,7 +18,7 @@ from tracetogether.authority.cases.followed import DayOutcome, Outcome, check_ve
 from tracetogether.authority.cases.notes import Note, Notes
 from tracetogether.authority.desk.followup import FollowUp, Person
 from tracetogether.authority.desk.people import CallList, PersonToCall
-from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
@@ -112,7 +112,7 @@ class Calling:
                 if due is None:
                     return None
                 if calls.reserve(due.who, by.name, now, now + RESERVED_S):
-                    return self._sheet(due.who, shift, now, by)
+                    return self._revealed(due.who, shift, now, by)
         return None  # a hundred others were faster: nobody is left
 
     def open(self, contact_id: str, now: float, *, by: Caller) -> CallSheet:
@@ -123,25 +123,29 @@ class Calling:
             NotFoundError: the caller does not need to know any case of the person.
         """
         by.require(Action.RECORD_CALL)
-        shift = self._begun(now, by)
         with self.audit.atomic():
             who = self._to_call(contact_id, now, by).first.who
+            shift = self._begun(now, by)
             self._reserve(who, now, by)
-            return self._sheet(who, shift, now, by)
+            return self._revealed(who, shift, now, by)
 
-    def current(self, now: float, *, by: Caller) -> str | None:
-        """Return the id of the contact whose person the caller has reserved, or None."""
+    def current(self, now: float, *, by: Caller) -> CallSheet | None:
+        """Return the sheet of the person whom the caller has reserved; None if there is nobody.
+
+        The audit log has this reveal from when the person was reserved.
+        """
         by.require(Action.RECORD_CALL)
+        if self.shift(now, by=by) is None:
+            return None
         for held in self.store.calls.reserved_by(by.name, now):
-            found = self._lines(held.who, now, by)
-            if found is not None:
-                return found.contact_id
+            if self._lines(held.who, now, by) is not None:
+                return self._sheet(held.who, held.until, now, by)
         return None
 
     def save(
         self,
         contact_id: str,
-        outcome: Outcome,
+        outcome: Outcome | None,
         now: float,
         *,
         note: str = "",
@@ -153,7 +157,7 @@ class Calling:
 
         Args:
             contact_id: one of the person's lines.
-            outcome: what the call found.
+            outcome: what the call found; None if the form doesn't say.
             now: epoch seconds.
             note: text for the next caller; a blank stores none.
             call_at: when to call again, epoch seconds; None for any time of the next day.
@@ -162,13 +166,16 @@ class Calling:
 
         Raises:
             ConflictError: another operator calls the person now, or the contact became a case.
-            InvalidRequestError: the note is too long, or the time does not fit.
+            InvalidRequestError: there is no outcome, the note is too long, or the time does not
+                fit.
             NotFoundError: the caller does not need to know any case of the person.
             StaleError: ``version`` is given, and somebody changed the person since.
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
             line = self._to_call(contact_id, now, by)
+            if outcome is None:
+                raise InvalidRequestError("choose the outcome of the call", "choose-outcome")
             check_version(line.version, version)
             day = self.people.desk.today(now)
             self.follow_up.called(line.first, day, outcome, now, call_at=call_at, by=by)
@@ -180,6 +187,32 @@ class Calling:
         return self.people.lines([self.store.desk.lines_of(line.first.who)], now, by, nobodys=True)[
             0
         ]
+
+    def describe(
+        self,
+        contact_id: str,
+        name: str,
+        phone: str,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller,
+    ) -> None:
+        """Store the name and telephone number of a person, for all cases; a blank changes neither.
+
+        Raises:
+            ConflictError: another operator calls the person now, or a text would replace another
+                and no ``version`` is given.
+            InvalidRequestError: a text is too long.
+            NotFoundError: the caller does not need to know any case of the person.
+            StaleError: ``version`` is given, and somebody changed the person since.
+        """
+        by.require(Action.DESCRIBE)
+        with self.audit.atomic():
+            line = self._to_call(contact_id, now, by)
+            check_version(line.version, version)
+            typed = {"name": name, "phone": phone}
+            self.follow_up.write_down(line.first, typed, now, version=version, by=by)
 
     def keep_draft(self, contact_id: str, draft: Draft, now: float, *, by: Caller) -> None:
         """Keep what the caller has typed, sealed, and go on with the reservation.
@@ -223,11 +256,18 @@ class Calling:
         found = self.people.lines([self.store.desk.lines_of(who)], now, by, nobodys=True)
         return found[0] if found else None
 
-    def _sheet(self, who: bytes, shift: CallShift, now: float, by: Caller) -> CallSheet:
+    def _revealed(self, who: bytes, shift: CallShift, now: float, by: Caller) -> CallSheet:
+        """Return the sheet of a person whom the caller has just reserved, and record the reveal."""
         line = self._lines(who, now, by)
         if line is None:
             raise NotFoundError("the contact was deleted meanwhile", "contact-unknown")
-        person = self.follow_up.revealed(line.first, shift.reason.value, now, by=by)
+        self.follow_up.revealed(line.first, shift.reason.value, now, by=by)
+        return self._sheet(who, now + RESERVED_S, now, by)
+
+    def _sheet(self, who: bytes, until: float, now: float, by: Caller) -> CallSheet:
+        line = self._lines(who, now, by)
+        if line is None:
+            raise NotFoundError("the contact was deleted meanwhile", "contact-unknown")
         ids = {shown.kept.contact_id for shown in line.lines}
         cases = sorted({shown.kept.case_id for shown in line.lines})
         notes = [
@@ -238,11 +278,11 @@ class Calling:
         kept = self.store.calls.draft(by.name, who)
         return CallSheet(
             line=line,
-            person=person,
+            person=self.follow_up.identity(line.first, by=by),
             calls=tuple(calls[day] for day in sorted(calls)),
             notes=tuple(sorted(notes, key=lambda note: note.at)),
             draft=Draft() if kept is None else kept.opened(self.keys),
-            reserved_until=now + RESERVED_S,
+            reserved_until=until,
         )
 
 

@@ -1,7 +1,7 @@
 """Follow-up by tracers: calls and their outcomes, names, notes."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from tracetogether.authority.access.audit import Audit
@@ -216,14 +216,24 @@ class FollowUp:
 
         The caller of this method has checked that ``by`` may see the contact.
         """
-        by.require(Action.REVEAL)
-        user_id = self.desk.user_of(kept)
-        name = self.desk.name_of(user_id)
+        person = self.identity(kept, by=by)
+        name = person.pseudonym
         why = self.audit.reason_given(reason, now, by=by.name, case_id=kept.case_id, contact=name)
         self.audit.record(
             "contact.revealed", now, by=by.name, subject=kept.case_id, contact=name, reason=why
         )
+        return person
+
+    def identity(self, kept: KeptContact, *, by: Caller) -> "Person":
+        """Return who a contact is; the audit log has this reveal already.
+
+        The caller of this method has checked that ``by`` may see the contact, and that this is
+        still the call for which the person was revealed.
+        """
+        by.require(Action.REVEAL)
+        user_id = self.desk.user_of(kept)
         details = opened_particulars(kept, self.keys)
+        name = self.desk.name_of(user_id)
         return Person(name, user_id, details.name, details.phone, details.also, kept.version)
 
     def describe(
@@ -258,15 +268,33 @@ class FollowUp:
         by.require(Action.DESCRIBE)
         with self.audit.atomic():
             kept = self._to_change(contact_id, version, by)
-            changed = described(
-                opened_particulars(kept, self.keys), {"name": name, "phone": phone}, clear, version
-            )
-            if changed:
-                kept = self._described(kept, changed, now, by)
-                for line in self.store.desk.lines_of(kept.who):
-                    if line.contact_id != contact_id and line.state is not ContactState.MERGED:
-                        self._described(line, changed, now, by)
+            typed = {"name": name, "phone": phone}
+            kept = self.write_down(kept, typed, now, clear=clear, version=version, by=by)
         return self.desk.shown(kept, by)
+
+    def write_down(
+        self,
+        kept: KeptContact,
+        typed: Mapping[str, str],
+        now: float,
+        *,
+        clear: Collection[Field] = (),
+        version: int | None = None,
+        by: Caller,
+    ) -> KeptContact:
+        """Store name and telephone number with all lines of a person; ``describe`` has the rules.
+
+        The caller of this method has checked that ``by`` may see the contact, and has opened a
+        transaction.
+        """
+        by.require(Action.DESCRIBE)
+        changed = described(opened_particulars(kept, self.keys), typed, clear, version)
+        if changed:
+            kept = self._described(kept, changed, now, by)
+            for line in self.store.desk.lines_of(kept.who):
+                if line.contact_id != kept.contact_id and line.state is not ContactState.MERGED:
+                    self._described(line, changed, now, by)
+        return kept
 
     def _described(
         self, kept: KeptContact, changed: dict[str, str], now: float, by: Caller

@@ -49,6 +49,11 @@ class PersonToCall:
         return tuple(dict.fromkeys(code for line in self.lines for code in line.kept.reasons))
 
     @property
+    def states(self) -> tuple[ContactState, ...]:
+        """The states of all lines, each once."""
+        return tuple(dict.fromkeys(line.kept.state for line in self.lines))
+
+    @property
     def probability(self) -> float:
         """The largest probability of a close contact; cases' probabilities are not combined."""
         return max(line.kept.probability for line in self.lines)

@@ -1,0 +1,185 @@
+"""The calling page: a shift, the next person, one form for what the call found, the next person."""
+
+import datetime as dt
+from typing import Final
+
+from starlette.responses import Response
+
+from tracetogether.adapters.operator_pages.dates import day_filled_in, time_on
+from tracetogether.adapters.operator_pages.forms import Both
+from tracetogether.adapters.operator_pages.page_request import PageRequest
+from tracetogether.adapters.operator_pages.routing import Blames, Page
+from tracetogether.authority.cases.calls import Draft, ShiftReason
+from tracetogether.authority.cases.case import date_of_day
+from tracetogether.authority.cases.followed import Outcome
+from tracetogether.authority.desk.calling import CallSheet
+from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
+from tracetogether.parameters import FOLLOW_UP
+
+_MESSAGE_AFTER: Final = 3
+"""From the third missed day on, the page offers a text message."""
+
+
+def show_calls(request: PageRequest) -> Response:
+    """Show the person whom the operator has taken, or how to take one."""
+    calling = request.authority.calling
+    shift = calling.shift(request.now, by=request.caller)
+    sheet = calling.current(request.now, by=request.caller)
+    due = request.authority.people.due(request.now, limit=1, by=request.caller).total
+    today = request.authority.desk.today(request.now)
+    return request.render(
+        "calls.html",
+        shift=shift,
+        sheet=sheet,
+        draft=Draft() if sheet is None else sheet.draft,
+        due=due,
+        today=today,
+        today_date=date_of_day(today),
+        reasons=ShiftReason,
+        outcomes=Outcome,
+        last_days=() if sheet is None else _last_days(sheet, today),
+        to_send=sheet is not None and sheet.line.missed + 1 >= _MESSAGE_AFTER,
+        policy=request.authority.tracing.policy(),
+        nobody_left=request.http.query_params.get("left") == "none",
+        may_describe=request.may("POST", "/calls/{contact_id}/describe"),
+    )
+
+
+def _last_days(sheet: CallSheet, today: int) -> list[str]:
+    """Return the days of the last encounters, as the person may hear them; no case is named."""
+    days = {shown.kept.until_day - FOLLOW_UP.days for shown in sheet.line.lines}
+    return [date_of_day(day) for day in sorted(days) if day <= today]
+
+
+def begin_shift(request: PageRequest) -> Response:
+    """Begin a shift with the reason that goes to the audit log with each reveal."""
+    reason = request.form.get("shift_reason", "")
+    if reason not in {known.value for known in ShiftReason}:
+        raise InvalidRequestError("choose the reason for which you see names", "choose-reason")
+    request.authority.calling.begin_shift(ShiftReason(reason), request.now, by=request.caller)
+    return request.redirect("/calls")
+
+
+def end_shift(request: PageRequest) -> Response:
+    """End the shift; whom the operator has taken is free again."""
+    request.authority.calling.end_shift(request.now, by=request.caller)
+    return request.redirect("/calls")
+
+
+def take_next(request: PageRequest) -> Response:
+    """Take the most urgent person who is due."""
+    return _next(request, skip=request.form.get("skip", ""))
+
+
+def _next(request: PageRequest, *, skip: str = "") -> Response:
+    sheet = request.authority.calling.next(request.now, skip=skip, by=request.caller)
+    return request.redirect("/calls" if sheet is not None else "/calls?left=none")
+
+
+def take(request: PageRequest) -> Response:
+    """Take one person: who rings back, or is on the list."""
+    request.authority.calling.open(_id(request), request.now, by=request.caller)
+    return request.redirect("/calls")
+
+
+def save(request: PageRequest) -> Response:
+    """Record what the call found, and take the next person unless the operator stops."""
+    outcome = request.form.get("outcome", "")
+    known = outcome in {each.value for each in Outcome}
+    request.authority.calling.save(
+        _id(request),
+        Outcome(outcome) if known else None,
+        request.now,
+        note=request.form.get("text", ""),
+        call_at=_next_call(request),
+        version=request.version,
+        by=request.caller,
+    )
+    return request.redirect("/calls") if request.form.get("stop") == "yes" else _next(request)
+
+
+def describe(request: PageRequest) -> Response:
+    """Store name and telephone number, and go on with the same person."""
+    request.authority.calling.describe(
+        _id(request),
+        request.form.get("name", ""),
+        request.form.get("phone", ""),
+        request.now,
+        version=request.version,
+        by=request.caller,
+    )
+    return request.redirect("/calls")
+
+
+def keep_draft(request: PageRequest) -> Response:
+    """Keep what is typed, sealed, and go on with the same person."""
+    form = request.form
+    draft = Draft(
+        form.get("outcome", ""),
+        form.get("text", ""),
+        form.get("next_day", ""),
+        form.get("next_time", ""),
+    )
+    request.authority.calling.keep_draft(_id(request), draft, request.now, by=request.caller)
+    return request.redirect("/calls")
+
+
+def _next_call(request: PageRequest) -> float | None:
+    """Return the time of the next call; None if the form names none.
+
+    Raises:
+        InvalidRequestError: it is no time, or a day without a time.
+    """
+    form, days = request.form, request.authority.days
+    text, day = form.get("next_time", "").strip(), day_filled_in(form, "next_day")
+    if not text:
+        if day is not None:
+            raise InvalidRequestError("fill in the time of the next call", "time-needed")
+        return None
+    try:
+        clock = dt.time.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequestError("write the time like 15:30", "time-form") from None
+    return time_on(request.authority.desk.today(request.now) if day is None else day, clock, days)
+
+
+def _both(request: PageRequest) -> list[Both]:
+    """Return what is stored of the person now beside what the form wanted."""
+    try:
+        line = request.authority.people.person(_id(request), request.now, by=request.caller)
+    except NotFoundError:
+        return []
+    states = {request.t.label("contact-state", shown.kept.state.value) for shown in line.lines}
+    found = [Both("state", request.t(", ").join(sorted(states)), "")]
+    if request.form.get("outcome"):
+        sent = request.t.label("outcome", request.form["outcome"])
+        found.append(Both("outcome", "", sent))
+    return found
+
+
+def _id(request: PageRequest) -> str:
+    return str(request.http.path_params["contact_id"])
+
+
+_OF_CALL: Final[Blames] = {
+    "choose-outcome": "outcome",
+    "call-back-when": "next_time",
+    "next-call-past": "next_time",
+    "next-call-late": "next_day",
+    "no-next-call": "next_time",
+    "time-form": "next_time",
+    "time-needed": "next_time",
+    "date-form": "next_day",
+    "note-length": "text",
+}
+_OF_PERSON: Final[Blames] = {InvalidRequestError: "name phone", ConflictError: "name phone"}
+PAGES: Final = (
+    Page("GET", "/calls", show_calls),
+    Page("POST", "/calls/shift", begin_shift, show_calls, {"choose-reason": "shift_reason"}),
+    Page("POST", "/calls/shift/end", end_shift, show_calls),
+    Page("POST", "/calls/next", take_next, show_calls),
+    Page("POST", "/calls/{contact_id}/take", take, show_calls),
+    Page("POST", "/calls/{contact_id}/save", save, show_calls, _OF_CALL, _both),
+    Page("POST", "/calls/{contact_id}/describe", describe, show_calls, _OF_PERSON, _both),
+    Page("POST", "/calls/{contact_id}/draft", keep_draft, show_calls, _OF_CALL),
+)
