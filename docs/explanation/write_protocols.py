@@ -142,8 +142,11 @@ def found_by_radio(kept):
         for name, said in NAMES.items()
     ]
     for scenario in SCENARIOS:
-        rows = played[scenario, "same"].values()
-        if rows and all(row["tif_low"] is not None for row in rows):
+        rows = list(played[scenario, "same"].values())
+        if len({row["found"] for row in rows}) == 1:
+            found, true = rows[0]["found"], rows[0]["true_contacts"]
+            lines += ["", f"With the same radio all find {found} of {true} contacts in {scenario}."]
+        elif rows and all(row["tif_low"] is not None for row in rows):
             low, high = max(row["tif_low"] for row in rows), min(row["tif_high"] for row in rows)
             words = "overlap" if low <= high else "do **not** all overlap"
             lines += ["", f"With the same radio in {scenario} the intervals of all {words}."]
@@ -222,6 +225,10 @@ def panels(kept):
         if rows:
             values = {name: row["tif"] for name, row in rows.items()}
             found.append((f"found in {SCENARIOS[0]},\n{radio} radio", "share", values))
+    rows = crowd(kept, SCENARIOS[0], "own")
+    if rows:
+        values = {name: row["false_per_case"] for name, row in rows.items()}
+        found.append(("people listed wrongly\nfor each case, own radio", "count", values))
     for headline, scale, metric in (
         ("a case's sightings that\neverybody can link", "share", "linked_share"),
         ("contacts that the\nauthority learns", "share", "edges_known"),
@@ -242,12 +249,15 @@ def digest(kept):
 def draw(kept):
     """Draw one row for each protocol and one panel for each question."""
     shown = panels(kept)
-    figure = new_figure(2.1 * len(shown) + 1.3, 3.4)
+    figure = new_figure(1.9 * len(shown) + 1.3, 3.4)
     whole = figure.subplots(1, len(shown), sharey=True)
     for axes, (headline, scale, values) in zip(whole, shown, strict=True):
         plain_axes(axes)
         axes.grid(visible=False, axis="y")
         axes.set_title(headline, fontsize=9, color=INK, loc="left")
+        top = max(value or 0.0 for value in values.values())
+        ends = {"log": (-0.6, 8.0), "share": (-0.06, 1.06), "count": (0.0, 1.15 * top)}[scale]
+        middle = sum(ends) / 2
         for place, name in enumerate(NAMES):
             value = values.get(name)
             if name in values and value is None:  # no limit
@@ -263,13 +273,13 @@ def draw(kept):
                     said = size(value) if "bytes" in headline else f"{value:,.0f}"
                 else:
                     said = f"{value:.2g}"
-                right = at > (4 if scale == "log" else 0.6)
+                right = at > middle
                 axes.annotate(
                     said, (at, place), xytext=(-7 if right else 7, 0), textcoords="offset points",
                     ha="right" if right else "left", va="center", fontsize=8, color=QUIET,
                 )  # fmt: skip
         axes.set_xticks([])
-        axes.set_xlim((-0.6, 8.0) if scale == "log" else (-0.06, 1.06))
+        axes.set_xlim(*ends)
     whole[0].set_yticks(range(len(NAMES)), NAMES.values())
     whole[0].invert_yaxis()
     save_figure(figure, PICTURE, made_of=digest(kept))
