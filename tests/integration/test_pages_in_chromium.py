@@ -17,10 +17,12 @@ from playwright.sync_api import (
 from tests.authority_world import NOON, heard
 from tests.conftest import SLOW_MS, counted_entropy
 from tests.pages_world import PASSWORD, Pages, serving
+from tests.presence_world import BAR, CAFE, sent
 from tests.status_world import MEI, RAVI, ROSA, TOM, StatusWorld
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
+from tracetogether.authority.presence.taking import SentTrip
 from tracetogether.authority.status.order import OrderKind
 from tracetogether.bluetrace.upload import write_upload
 
@@ -238,6 +240,13 @@ def test_threat_web_attack_leaves_no_csp_violation_on_any_page(
     page.locator("#code").fill(pages.code("second"))
     press(page, page.locator("main button"))
     page.wait_for_url("**/desk/")
+    case = pages.world.authority.casework.case(walked["case"].rpartition("/")[2], by=CONSOLE)
+    pages.world.authority.visits.take(
+        pages.world.token(case, language.encode(), pages.clock.now),
+        [sent(CAFE if language == "en-GB" else BAR, pages.clock.now - 7_200)],
+        [SentTrip("G1234", "2020-05-03", "5")],
+        pages.clock.now,
+    )
     # What differs between languages is the letters: two pages show those.
     for path in every_page(walked) if language == "en-GB" else [walked["case"], "/desk/"]:
         page.goto(pages.url + path)

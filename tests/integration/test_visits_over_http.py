@@ -122,12 +122,14 @@ def test_everybody_gets_the_same_bytes_for_a_few_queries(site: Site) -> None:
         answers = [fetch(site, f"/v1/warnings/{hour}", User_Agent=f"p{n}") for n in range(20)]
         strangers = [fetch(site, f"/v1/warnings/{n}").status for n in range(20)]
         same = [fetch(site, "/v1/warnings").data for _ in range(20)]
+        bundles = [fetch(site, f"/v1/warnings/{hour}/bundle").data for _ in range(20)]
     finally:
         sa.event.remove(engine, "before_cursor_execute", count)
     assert len({answer.data for answer in answers}) == 1
     assert set(strangers) == {404}
-    assert len(set(same)) == 1
-    assert len(asked) == 2, asked  # the index, and the package
+    assert (len(set(same)), len(set(bundles))) == (1, 1)
+    assert answers[0].data in bundles[0]
+    assert len(asked) == 4, asked  # the index and the package, for packages and for bundles
     tag = answers[0].headers["ETag"]
     again = fetch(site, f"/v1/warnings/{hour}", If_None_Match=f'"x", {tag}')
     assert (again.status, again.data, again.headers["ETag"]) == (304, b"", tag)

@@ -44,6 +44,7 @@ class PackageAnswers:
         self._lock = threading.Lock()
         self._index: tuple[float, Mapping[int, PackageLine]] | None = None
         self._held: OrderedDict[tuple[int, int], _Held] = OrderedDict()
+        self._bundle: tuple[tuple[tuple[int, int], ...], _Held] | None = None
 
     def index(self, now: float) -> list[PackageLine]:
         """Return the newest edition of each package by number, as of the last full minute."""
@@ -64,14 +65,20 @@ class PackageAnswers:
         return _answered(request, held, self._cache)
 
     def bundle(self, request: Request, number: int, count: int, now: float) -> Response:
-        """Return the packages of ``count`` numbers up to ``number`` as one body, empty if none."""
+        """Return the packages of ``count`` numbers up to ``number`` as one body, empty if none.
+
+        The last body is kept: phones ask for the newest one.
+        """
         with self._lock:
             lines = self._lines(now)
             wanted = [lines[at] for at in range(number - count + 1, number + 1) if at in lines]
-            held = [self._read(line) for line in wanted]
-        body = write_bundle(part.body for part in held if part is not None)
-        tag = f'"{sha256(body).hex()[:_TAG_DIGITS]}"'
-        return _answered(request, _Held(body, tag), self._cache)
+            key = tuple((line.number, line.edition) for line in wanted)
+            if self._bundle is None or self._bundle[0] != key:
+                held = [self._read(line) for line in wanted]
+                body = write_bundle(part.body for part in held if part is not None)
+                self._bundle = key, _Held(body, f'"{sha256(body).hex()[:_TAG_DIGITS]}"')
+            made = self._bundle[1]
+        return _answered(request, made, self._cache)
 
     def _lines(self, now: float) -> Mapping[int, PackageLine]:
         minute = now // SECONDS_PER_MINUTE
