@@ -132,6 +132,18 @@ WORKS = {
         60.0,
         "simulations/test_protocols_page.py",
     ),
+    "attacks": Work(
+        "explanation/write_attacks.py",
+        ("explanation/attacks.md", "explanation/attacks.png"),
+        0.2,
+        "simulations/test_attacks_page.py",
+    ),
+    "attacks-played": Work(
+        "explanation/write_attacks.py --play",
+        ("explanation/attacks.json", "explanation/attacks.md", "explanation/attacks.png"),
+        6.0,
+        "simulations/test_attacks_page.py",
+    ),
     "adoption": Work(
         "explanation/write_pictures.py adoption",
         ("adoption.png", "explanation/simulation.md"),

@@ -86,6 +86,22 @@ def accepted_edge(deployment: Deployment, sent: float, longest_s: int = _LONGEST
     return accepted
 
 
+def acceptance(protocol: str, delays: Floats, *, seed: int = 1, repeats: int = 12) -> Floats:
+    """Return the share of replays that count after each delay, for random moments of a day.
+
+    Args:
+        protocol: its name.
+        delays: (n,) seconds.
+        seed: of the moments.
+        repeats: how many moments.
+    """
+    deployment = deploy(protocol, Streams(seed), 2)
+    chance = Streams(seed).generator("moments")
+    moments = np.floor(BEGIN + SECONDS_PER_DAY * (1 + chance.random(repeats)))
+    found = [replayed(deployment, moment, delays) for moment in moments.tolist()]
+    return np.asarray(np.mean(found, axis=0))
+
+
 class Replay(Attack):
     """Somebody records a token and plays it again to other phones, hours or days later."""
 

@@ -348,3 +348,12 @@ def test_padding_hides_how_many_are_ill(name: str) -> None:
         assert all(row.value == pytest.approx(row.expected) for row in rows.values())
     hidden = padded["cases_read"].value > bare["cases_read"].value
     assert hidden == (padded["real_share"].value < bare["real_share"].value) == (name == "gaen")
+
+
+def test_what_was_published_stands_beside_the_rows_with_its_source() -> None:
+    run = CliRunner().invoke(
+        cli, ["simulate", "attack", "counting", "--protocol", "gaen", "--json"]
+    )
+    (found,) = json.loads(run.stdout)["published"]
+    assert "16,717 of 89,664" in found["says"]
+    assert found["source"] == "micb25/dka"

@@ -6,9 +6,11 @@ from typing import Final
 
 import click
 from rich.table import Table
+from rich.text import Text
 
 from simulations.attacks.deployments import PROTOCOLS
 from simulations.attacks.library import ATTACKS
+from simulations.attacks.published import PUBLISHED
 from simulations.attacks.rows import Attack, AttackRow, AttackSettings
 from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import FiniteNumber, as_json, number_option
@@ -99,8 +101,14 @@ def attack_protocols(
         )
 
     metrics = dict.fromkeys(row.metric for row in rows)
-    said = {"rows": [row.to_json() for row in rows], "cost": asdict(played.cost(chosen))}
-    answer(said, *map(shown_table, metrics), as_json=as_json)
+    published = PUBLISHED.get(attack, ())
+    said = {
+        "rows": [row.to_json() for row in rows],
+        "cost": asdict(played.cost(chosen)),
+        "published": [asdict(finding) for finding in published],
+    }
+    others = [f"Published, not measured here: {each.says} ({each.source})" for each in published]
+    answer(said, *map(shown_table, metrics), *map(Text, others), as_json=as_json)
 
 
 def _show_all(settings: AttackSettings, *, as_json: bool) -> None:
@@ -136,9 +144,9 @@ def _flags(attack: Attack) -> str:
 def _needs(attack: Attack, settings: AttackSettings) -> str:
     cost = attack.cost(settings)
     parts = [
-        f"{getattr(cost, each.name):g} {each.name}"
+        f"{count:g} {each.name if count != 1 else each.name.removesuffix('s')}"
         for each in fields(cost)
-        if each.name != "access" and getattr(cost, each.name)
+        if each.name != "access" and (count := getattr(cost, each.name))
     ]
     return ", ".join([*parts, *filter(None, [cost.access])])
 
