@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from tests.authority_world import DAY, NOON
+from tests.presence_world import PresenceWorld
 from tracetogether.authority.presence.plausibility import (
     Reporter,
     believed_trips,
     believed_visits,
 )
 from tracetogether.authority.presence.reported import ReportedVisit, VisitRefusal
+from tracetogether.authority.presence.taking import SentVisit
 from tracetogether.parameters import VISIT_REPORTS
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -112,6 +114,13 @@ def test_kept_visits_never_overlap_whatever_is_sent() -> None:
         times = sorted((row.start, row.end) for row in found.kept)
         assert all(first[1] <= then[0] for first, then in pairwise(times))
         assert len(found.kept) + len(found.refused) == 40
+
+
+@pytest.mark.parametrize("text", ["NZCOVIDTRACER:e30", "UKC19TRACING:1:a.b.c", "", "x" * 5_000])
+def test_posters_whose_places_can_be_guessed_are_refused(text: str) -> None:
+    world = PresenceWorld.new()
+    receipt = world.report(world.case_of(), [SentVisit(text, NOON - 2 * HOUR, NOON - HOUR)])
+    assert receipt.refused_visits == {0: VisitRefusal.UNREADABLE_POSTER}
 
 
 def test_trips_have_dates_of_fourteen_days_and_come_once() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.authority_world import NOON, World
 from tests.followed_rows import contact_row
+from tests.presence_world import CAFE, HOUR, PresenceWorld, sent
 from tests.store_rows import USER, case, pin, served
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.desk import DeskTables
@@ -143,3 +144,16 @@ def test_two_stores_of_one_file_share_its_rows(sqlite: SqlStore, tmp_path: Path)
         assert tried is not None
         assert sqlite.use_pin(tried, b"")
         assert not again.use_pin(tried, b"")
+
+
+def test_one_package_comes_out_however_many_servers_publish(sql: SqlStore) -> None:
+    world = PresenceWorld.new(sql)
+    cases = [world.case_of() for _ in range(2)]
+    for case_ in cases:
+        world.report(case_, [sent(CAFE, NOON - 5 * HOUR)])
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(world.authority.publishing.publish, [NOON + HOUR] * 8))
+    assert sorted(made) == [0] * 7 + [1]
+    assert [world.states(case_) for case_ in cases] == [["published"]] * 2
+    (package,) = world.packages(NOON + HOUR)
+    assert len(package.visits) == 2

@@ -255,7 +255,11 @@ def _received() -> ConflictError:
 def _read_visits(
     sent: Sequence[SentVisit],
 ) -> tuple[dict[int, ReportedVisit], dict[int, VisitRefusal]]:
-    """Return the visits whose poster can be read, by their places in the message, and the rest."""
+    """Return the visits whose poster can be read, by their places in the message, and the rest.
+
+    Posters of the NHS and of New Zealand count as unreadable: their places have numbers that can
+    be guessed, and whoever tries all of them could read where cases were.
+    """
     read: dict[int, ReportedVisit] = {}
     refused: dict[int, VisitRefusal] = {}
     for place, visit in enumerate(sent):
