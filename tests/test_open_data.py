@@ -225,6 +225,8 @@ def test_a_day_is_counted_by_people(world: StatusWorld) -> None:
         "contacts_found": 0,
         "contacts_reached": 0,
         "notices": 1,
+        "phones": 0,
+        "visits_published": 0,
         "passes_fetched": 0,  # counted where a phone asks over HTTP
         "restricted": 2,
         "restricted_case": 0,

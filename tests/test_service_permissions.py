@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from tests.authority_world import NOON, World
 from tests.calling_acts import CALLING
 from tests.conftest import counted_entropy
+from tests.figure_acts import FIGURES, FIGURES_FOR_NOBODY
 from tests.followed_rows import contact_row
 from tests.pages_world import CHEAP
 from tracetogether.adapters.operator_pages import sign_in_for
@@ -48,6 +49,7 @@ CALLS: dict[str, tuple[Action, Act]] = {
     "audit.entries": (Action.READ_AUDIT, lambda service, by: service.audit.entries(by=by)),
     "audit.verify": (Action.READ_AUDIT, lambda service, by: service.audit.verify(by=by)),
     **CALLING,
+    **FIGURES,
     "case_import.check": (
         Action.OPEN_CASE,
         lambda service, by: service.case_import.check(b"user_id\nx\n", NOON, by=by),
@@ -504,6 +506,7 @@ NO_CALLER = {
     *("places.kept", "places.found", "places.heard_digests", "stays.stays_of"),
     *("visits.take", "publishing.publish", "warnings.check_aboard"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
+    *FIGURES_FOR_NOBODY,
 }
 """Methods that act for no caller."""
 
@@ -648,6 +651,12 @@ ARGUMENTS = {
     "restriction test": [
         *("USER", "--date", "2020-05-04", "--laboratory", "x", "--token-file", "TOKEN"),
     ],
+    **{key: ["DIR"] for key in ("open-data list", "open-data preview", "open-data stop")},
+    **{key: ["DIR"] for key in ("wall list", "bulletin end")},
+    "open-data publish": ["DIR", "--yes"],
+    "wall add": ["lobby"],
+    "wall end": ["lobby"],
+    "bulletin put": ["x", "--until", "2000-01-01"],
     "policy set": ["--least-chance", "0.5"],
     "phones use": ["phones.csv"],
     "user add": ["new", "--role", "tracer"],
@@ -666,6 +675,7 @@ OF_THE_MACHINE = {
         "restriction figures",
         "warnings publish",
     ),
+    "bulletin show",
 }
 """Commands that set the service up, or do what its clock does: they act for no caller."""
 

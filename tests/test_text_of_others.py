@@ -209,6 +209,14 @@ COMMANDS: dict[str, Words] = {
         "{place}/authority --yes --licence {evil}", "{place}/authority --yes --json"
     ),
     "authority open-data stop": each("{place}/authority", "{place}/{evil}"),
+    "authority wall add": each(f"{{evil}} {D}", f"lobby {D} --json", f"lobby {D}"),
+    "authority wall list": each("{place}/authority", "{place}/authority --json"),
+    "authority wall end": each(f"{{evil}} {D}", f"lobby {D}"),
+    "authority bulletin put": each(
+        f"{{evil}} --until {{evil}} {D}", f"{{evil}} --until 9 {D}", f"x --until 9 {D} --json"
+    ),
+    "authority bulletin show": each("{place}/authority", "{place}/authority --json"),
+    "authority bulletin end": each("{place}/authority", "{place}/{evil}"),
     "authority partner add": each(
         f"{{table}} --organisation {{evil}} {D} --operator-token {{place}}/authority/operator.token"
     ),

@@ -299,6 +299,8 @@ class OpenDataRules:
 
 
 OPEN_DATA: Final = OpenDataRules()
+OPEN_FIGURE_BITS: Final = 0.62  # log2(2 e / (1 + e)) = 0.55, and what 2,000 bets differ by
+OPEN_TOTAL_BITS: Final = 0.82  # log2(2 e² / (1 + e²)): a total and one of its parts, epsilon 2
 
 UPLOAD_PIN_DIGITS: Final = 8
 UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR  # goes by SMS or letter
@@ -349,6 +351,11 @@ SIGN_INS_FROM_ONE_ADDRESS: Final = 60  # wrong ones in the same time; an office 
 PASSWORD_CHARACTERS: Final = 12  # at least; beside it a code is always asked
 SESSION_IDLE_S: Final = 20 * SECONDS_PER_MINUTE
 SESSION_LONGEST_S: Final = 10 * SECONDS_PER_HOUR  # a shift
+SCREEN_IDLE_S: Final = 7 * SECONDS_PER_DAY  # a screen that was off for longer needs a new code
+SCREEN_LONGEST_S: Final = 90 * SECONDS_PER_DAY
+SCREEN_CODE_S: Final = 15 * SECONDS_PER_MINUTE  # from `authority wall add` to the screen
+BULLETIN_LONGEST_S: Final = 7 * SECONDS_PER_DAY
+BULLETIN_CHARACTERS: Final = 200
 CLOCK_JUMP_S: Final = 3 * SECONDS_PER_DAY  # longer between two purges: is the clock right?
 CODE_STEP_S: Final = 30  # RFC 6238: an operator's app shows another code every 30 s
 EARLIEST_S: Final = 1_577_836_800  # 2020-01-01: no clock that shows an earlier time is right

@@ -34,6 +34,8 @@ TARGET = Path(__file__).parent.parent / "desk"
 OPERATOR, PASSWORD = "operator", "made up for pictures"
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
 WIDTH, TALLEST = 1180, 1100
+SCREEN = (1920, 1080)
+MEI = Caller("mei", frozenset({Role.SUPERVISOR}))
 COLOURS = 64
 
 
@@ -50,10 +52,10 @@ class Clock:
         self.now += 30
 
 
-def save(page: Page, name: str, language: str) -> None:
+def save(page: Page, name: str, language: str, width: int = WIDTH) -> None:
     """Save a page, cut at the foot where it is very tall, with few colours."""
     height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
-    clip = {"x": 0, "y": 0, "width": WIDTH, "height": height}
+    clip = {"x": 0, "y": 0, "width": width, "height": height}
     picture = Image.open(BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
     # The colours that are there most, exactly as they are: the same background on every page.
     counted = picture.getcolors(picture.width * picture.height) or []
@@ -95,6 +97,7 @@ def walk(
     page.locator(".actions button").first.click()
     save(page, "pin", language)
     walk_status(page, url, language)
+    walk_wall(page, url, language, service, now)
     went("/exports", "exports")
     went("/audit", "audit")
     went("/keys", "keys")
@@ -114,15 +117,30 @@ def walk_status(page: Page, url: str, language: str) -> None:
     save(page, "charge-code", language)
 
 
+def walk_wall(page: Page, url: str, language: str, service: Authority, now: float) -> None:
+    """Open the wall on a large screen, and the page for everybody; save them."""
+    small = page.viewport_size
+    page.set_viewport_size({"width": SCREEN[0], "height": SCREEN[1]})
+    page.goto(f"{url}/wall?look=dark")
+    save(page, "wall", language, SCREEN[0])
+    page.set_viewport_size(small or {"width": WIDTH, "height": 700})
+    line = {"en": "Ward 3 is full: call Ward 5", "zh": "三号病区已满，请联系五号病区"}[language]
+    service.bulletins.put(line, now + SECONDS_PER_DAY, now, by=MEI)
+    page.goto(f"{url}/bulletin")
+    save(page, "bulletin", language)
+    service.bulletins.end(now, by=MEI)
+    page.goto(url.removesuffix(operator_pages.BASE) + f"{operator_pages.OPEN_BASE}/")
+    save(page, "open", language)
+
+
 def restrict(service: Authority, now: float) -> None:
     """Restrict made-up people by two orders, so that the pages have something to show."""
-    mei = Caller("mei", frozenset({Role.SUPERVISOR}))
     ravi = Caller("ravi", frozenset({Role.RESTRICTOR}))
     reviewers = [Caller(name, frozenset({Role.REVIEWER})) for name in ("rosa", "tom")]
     window, week = (now - 2 * SECONDS_PER_DAY, now - SECONDS_PER_DAY), now + 7 * SECONDS_PER_DAY
     basis, places = "Infectious Diseases Act, section {}", ("Canteen 3", "Ferry terminal 2")
     contact, border = (
-        service.orders.add(kind, basis.format(number), place, window, week, most, now, by=mei)
+        service.orders.add(kind, basis.format(number), place, window, week, most, now, by=MEI)
         for kind, number, place, most in zip(OrderKind, (15, 31), places, (30, 4), strict=True)
     )
     seen = [
@@ -184,7 +202,11 @@ def main(folder: Path) -> None:
         app = http_api.create_app(service, clock=clock)
         pages = operator_pages.create_pages(service, name="SG_MOH", clock=clock)
         app.mount(operator_pages.BASE, pages)
+        figures = operator_pages.create_open_pages(service, name="SG_MOH", clock=clock)
+        app.mount(operator_pages.OPEN_BASE, figures)
         restrict(service, clock.now)
+        service.open_data.keep_up(clock.now)
+        service.open_data.publish(clock.now, licence="CC-BY-4.0", by=MEI)
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )

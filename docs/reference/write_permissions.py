@@ -36,12 +36,21 @@ names that operator, also when the roles don't allow it. Two people are needed; 
 
 Commands that are not in the table set the service up, do what its clock does, or print what
 everybody may see: `init`, `serve`, `backup`, `restore`, `migrate`, `purge`, `limits`, `time-zone`,
-`load`, `demo-data`, `follow-up refresh` and `restriction figures`.
+`load`, `demo-data`, `follow-up refresh`, `bulletin show` and `restriction figures`.
 """
 
 COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "audit list": (Action.READ_AUDIT,),
     "audit verify": (Action.READ_AUDIT,),
+    "bulletin end": (Action.SET_BULLETIN,),
+    "bulletin put": (Action.SET_BULLETIN,),
+    "open-data list": (Action.SHOW_OPEN_DATA,),
+    "open-data preview": (Action.SHOW_OPEN_DATA,),
+    "open-data publish": (Action.SHOW_OPEN_DATA, Action.PUBLISH_OPEN_DATA),
+    "open-data stop": (Action.PUBLISH_OPEN_DATA,),
+    "wall add": (Action.CHANGE_SCREENS,),
+    "wall end": (Action.CHANGE_SCREENS,),
+    "wall list": (Action.CHANGE_SCREENS,),
     "case confirm": (Action.CONFIRM_CASE,),
     "case contacts": (Action.SHOW_CASE, Action.LIST_CONTACTS),
     "case graph": (Action.SHOW_GRAPH,),

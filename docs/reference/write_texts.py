@@ -27,6 +27,7 @@ from tracetogether.authority.cases.followed import ContactState, Outcome, Priori
 from tracetogether.authority.cases.indicators import Indicators
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.open_data.cells import FIGURES
 from tracetogether.authority.oversight.restoring import Carried
 from tracetogether.authority.oversight.retention import Purged
 from tracetogether.authority.places.place import PlaceState
@@ -74,6 +75,7 @@ OWN_KEYS = {
     "warning-state": [state.value for state in WarningState],
     "order-kind": [kind.value for kind in OrderKind],
     "appeal-state": [state.value for state in AppealState],
+    "open-figure": [figure.name for figure in FIGURES],
     "decision": [state.value for state in AppealState if state is not AppealState.OPEN],
     "assumption": [assumption.code for assumption in ASSUMPTIONS],
     "assumption-source": sorted({a.source for a in ASSUMPTIONS if "doi" not in a.source}),
@@ -104,6 +106,7 @@ NEVER_SHOWN = {
     ),
     *("visits-too-many", "visits-received"),
     *("policy-withholds-by-contact", "policy-without-two-people"),
+    *("no-such-screen", "screen-name", "screen-name-taken", "screens-too-many"),
 }
 """Codes for the command line, the HTTP interface or phones."""
 KINDS = (

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from simulations.studies.leaks_of_contacts import START, Pack, log_rows, tempid_rows
 from simulations.studies.leaks_of_hints import hint_rows
+from simulations.studies.leaks_of_open_data import open_data_rows
 from simulations.studies.leaks_of_passes import pass_rows
 from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.leaks_of_visits import visit_rows
@@ -64,5 +65,6 @@ def measure_privacy(
             *hint_rows(seed),
             *visit_report_rows(authority, START, seed),
             *visit_rows(START, seed),
+            *open_data_rows(seed),
         ]
     )

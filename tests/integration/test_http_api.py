@@ -100,6 +100,8 @@ def test_every_route_that_is_not_public_is_closed_to_strangers(site: Site) -> No
         "/v1/cases/{case_id}/state",
         "/v1/cases/{case_id}/merge",
         "/v1/cases/{case_id}/unmerge",
+        "/v1/wall",
+        "/v1/bulletin",
         "/v1/cases/{case_id}/notes",
         "/v1/dashboard",
         "/v1/exports/contacts",

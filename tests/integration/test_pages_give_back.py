@@ -43,7 +43,7 @@ REFUSALS: dict[int, Exception] = {
     500: LookupError("a fault"),
     503: StoreError("the database is locked"),
 }
-ASKS_WHO = {"/sign-in", "/enrol"}
+ASKS_WHO = {"/sign-in", "/enrol", "/wall/enter"}
 FOUND: dict[str, dict[str, "Form"]] = {}
 """Forms by language, of the one authority that this file serves."""
 
@@ -126,6 +126,7 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             now = served.clock.now
             order = world.order()
             world.authority.places.add("Canteen 3", "", NOON, by=CONSOLE)
+            world.authority.bulletins.put("x", now + 6 * SECONDS_PER_DAY, now, by=CONSOLE)
             world.set(order, now=now)  # waits for its confirmation
             withheld = world.restricted(order, now=now)
             world.authority.appeals.open(withheld.user_id, now)

@@ -9,9 +9,11 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import Access
 from tracetogether.authority.access.limits import Limits
 from tracetogether.authority.access.operators import Staff
+from tracetogether.authority.access.screens import Screens
 from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.notes import Notes
+from tracetogether.authority.desk.bulletin import Bulletins
 from tracetogether.authority.desk.calling import Calling
 from tracetogether.authority.desk.case_days import FourteenDays
 from tracetogether.authority.desk.exports import Exports
@@ -36,6 +38,7 @@ from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
+from tracetogether.authority.oversight.wall import Wall
 from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.places.registry import Places
 from tracetogether.authority.places.stays import CaseStays
@@ -102,6 +105,9 @@ class Authority:
     laboratory: LaboratoryResults
     figures: PublicFigures
     open_data: OpenData
+    wall: Wall
+    screens: Screens
+    bulletins: Bulletins
     partners: Partners
     partners_overview: PartnersOverview
     record_sending: RecordSending
@@ -313,6 +319,9 @@ class Authority:
             laboratory=LaboratoryResults(store=store, attempts=attempts, days=days),
             figures=PublicFigures(store=store, restrictions=restrictions, days=days),
             open_data=OpenData(keys=keys, store=store, audit=audit, organisation=name, days=days),
+            wall=Wall(store=store, purge=purge, days=days),
+            screens=Screens(store, audit, limits, entropy),
+            bulletins=Bulletins(store, audit),
             partners=partners,
             partners_overview=PartnersOverview(partners, store),
             record_sending=record_sending,

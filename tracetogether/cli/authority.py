@@ -45,6 +45,7 @@ from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.authority_status import appeal, order, restriction
+from tracetogether.cli.authority_wall import bulletin, wall
 from tracetogether.cli.authority_warnings import warnings
 from tracetogether.cli.console import answer, note, progress, say
 from tracetogether.cli.folder_locks import shared_use
@@ -88,6 +89,8 @@ for _command in (
     partner,
     open_data,
     place,
+    wall,
+    bulletin,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)
@@ -201,10 +204,11 @@ def serve(
                 _kept_up(folder, service, clock_is_right),
             ):
                 app = http_api.create_app(service, proxies=proxies, root_path=root)
-                pages = operator_pages.create_pages(
-                    service, name=service.store.setting("authority") or "", root_path=root
-                )
+                name = service.store.setting("authority") or ""
+                pages = operator_pages.create_pages(service, name=name, root_path=root)
                 http_api.mount_pages(app, operator_pages.BASE, pages, root_path=root)
+                figures = operator_pages.create_open_pages(service, name=name, root_path=root)
+                http_api.mount_pages(app, operator_pages.OPEN_BASE, figures, root_path=root)
                 with suppress(KeyboardInterrupt):  # Ctrl-C ends the server
                     http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
 
@@ -261,6 +265,7 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 next_purge = minute + _MINUTES_BETWEEN_PURGES
                 update_revoked(folder, service.store, now)
                 service.open_data.keep_up(now)
+                service.store.sum_up_counts()
         except ClockError as error:  # checked each minute, printed each hour
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 note(str(error))

@@ -1,6 +1,7 @@
 """Routes of passes: batches, notices and declarations for phones, lists for everybody."""
 
 import datetime as dt
+import os
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +14,7 @@ from tracetogether.adapters.http_api.editions import EditionAnswer
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.authority.access.limits import DECLARATIONS, PASS_BATCHES, STATUS_ASKED
 from tracetogether.authority.cases.case import day_of
+from tracetogether.authority.oversight.wall import LISTS_GIVEN
 from tracetogether.authority.service import Authority
 from tracetogether.errors import InvalidRequestError
 from tracetogether.parameters import PASSES
@@ -31,8 +33,13 @@ def lists_for_gates(authority: Authority, clock: Callable[[], float]) -> APIRout
     router = APIRouter(prefix="/v1", tags=["open to all"])
     made = authority.passes
     trust = EditionAnswer(lambda now: _body("trust", made.trust_list(now)), PASSES.list_every_s)
+    process = os.urandom(8)  # several processes count apart
+
+    def count(begin: float, given: int) -> None:
+        authority.store.raise_counts([(LISTS_GIVEN, process, int(begin), given)])
+
     revoked = EditionAnswer(
-        lambda now: _body("revocations", made.revocation_list(now)), PASSES.revoked_every_s
+        lambda now: _body("revocations", made.revocation_list(now)), PASSES.revoked_every_s, count
     )
 
     @router.get("/trust", response_model=shapes.TrustListShown)

@@ -23,6 +23,7 @@ from tracetogether.adapters.operator_pages import (
     restrictions,
     signing,
     visits,
+    wall,
     who_met,
 )
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
@@ -46,9 +47,10 @@ ALL_PAGES: tuple[Page, ...] = (
     *orders.PAGES,
     *places.PAGES,
     *charges.PAGES,
+    *wall.PAGES,
     *oversight.PAGES,
 )
-_KINDS = {"desk.css": "text/css", "mark.svg": "image/svg+xml"}
+_KINDS = {"desk.css": "text/css", "wall.css": "text/css", "mark.svg": "image/svg+xml"}
 _AN_HOUR = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
 
 

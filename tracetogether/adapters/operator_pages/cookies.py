@@ -7,6 +7,7 @@ from starlette.responses import Response
 from tracetogether.adapters.operator_pages.rendering import BASE
 
 SESSION_COOKIE: Final = "__Host-desk"  # the prefix binds it to https, this host and every path
+SCREEN_COOKIE: Final = "__Host-wall"
 LANGUAGE_COOKIE: Final = "__Host-desk-language"
 _YEAR_S: Final = 365 * 86_400
 

@@ -80,7 +80,7 @@ def _detail(request: PageRequest, name: str, value: str | int) -> str:
             text = t(", ").join(t.label("field", field) for field in text.split())
         case "page" | "route":
             text = _PLACEHOLDER.sub("…", text)
-        case "since" if isinstance(value, int):
+        case "since" | "until" if isinstance(value, int):
             text = request.authority.days.text(value)
         case _ if name in _DAYS and isinstance(value, int):
             text = day_text(value)

@@ -76,6 +76,7 @@ class PageRequest:
         form: field -> value.
         page_path: path, below the base, of the page; for a form, of the page that holds it.
         wrong: the form's error, if the page shows the form again.
+        screen: whether a screen asks, not an operator.
     """
 
     site: Site
@@ -88,6 +89,7 @@ class PageRequest:
     form: Mapping[str, str]
     page_path: str = "/"
     wrong: Wrong | None = None
+    screen: bool = False
 
     @property
     def authority(self) -> Authority:
@@ -173,6 +175,7 @@ class PageRequest:
         """
         # The menu is for operators who are fully signed in.
         inside = self.operator is not None and self.session and not self.session.enrolling
+        bulletin = self.authority.bulletins.current(self.now) if inside or self.screen else None
         asked = set()
 
         def typed(name: str, otherwise: str = "") -> str:
@@ -192,6 +195,7 @@ class PageRequest:
                 authority_name=self.site.name,
                 operator=self.operator,
                 inside=inside,
+                bulletin=bulletin,
                 may=self.may,
                 back=self.page_path,
                 section=_section(self.page_path),

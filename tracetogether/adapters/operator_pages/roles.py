@@ -59,6 +59,10 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/charges"): Action.GIVE_CHARGE_CODE,
     ("POST", "/charges"): Action.GIVE_CHARGE_CODE,
     ("POST", "/charges/end"): Action.END_CHARGE,
+    ("GET", "/wall"): Action.SHOW_WALL,
+    ("GET", "/bulletin"): Action.SET_BULLETIN,
+    ("POST", "/bulletin"): Action.SET_BULLETIN,
+    ("POST", "/bulletin/end"): Action.SET_BULLETIN,
     ("GET", "/exports"): Action.EXPORT,
     ("POST", "/exports"): Action.EXPORT,
     ("GET", "/audit"): Action.READ_AUDIT,
@@ -67,8 +71,16 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
 }
 """What a page shows or a form does; ``permissions`` says who may. No entry: denied."""
 
-OPEN: Final = frozenset({("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/language")})
+OPEN: Final = frozenset(
+    {
+        *(("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/language")),
+        *(("GET", "/wall/enter"), ("POST", "/wall/enter")),
+    }
+)
 """What anybody may open: these pages show no data and change only the session."""
 
 ENROLLING: Final = frozenset({("GET", "/enrol"), ("POST", "/enrol"), ("POST", "/sign-out")})
 """What may be opened, and nothing else, after the password and before the first code."""
+
+SCREENS: Final = frozenset({("GET", "/wall")})
+"""What a screen may open that was let in by a code, without an operator."""

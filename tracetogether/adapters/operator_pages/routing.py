@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from tracetogether.adapters.operator_pages.cookies import (
     LANGUAGE_COOKIE,
+    SCREEN_COOKIE,
     SESSION_COOKIE,
     keep,
     local_path,
@@ -29,7 +30,7 @@ from tracetogether.adapters.operator_pages.responses import (
     status_of,
     with_retry_after,
 )
-from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN
+from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN, SCREENS
 from tracetogether.adapters.operator_pages.texts import TEXTS, language_of
 from tracetogether.authority.access.permissions import PERMISSIONS
 from tracetogether.authority.access.sign_in import new_token
@@ -142,6 +143,10 @@ class Page:
         found = request.site.sign_in.who(shown, request.now)
         if found:
             request = replace(request, operator=found[0], session=found[1])
+        elif self.key in SCREENS:
+            screen = request.http.cookies.get(SCREEN_COOKIE, "")
+            shown_by = request.authority.screens.who(screen, request.now)
+            request = replace(request, operator=shown_by, screen=shown_by is not None)
         refused = self._refusal(request, shown, cut=cut)
         if refused is not None:
             return refused
@@ -162,7 +167,11 @@ class Page:
             return refusal(request, 403, "form-expired")
         if self.key in OPEN or self is NOT_FOUND:
             return None
+        if request.screen and request.may(*self.key):
+            return None
         if request.session is None or request.operator is None:
+            if self.key in SCREENS and SCREEN_COOKIE in http.cookies:
+                return request.redirect("/wall/enter")
             if self.method != "GET":
                 return refusal(request, 401, "sign-in-first")
             onward = quote(path_and_query(http), safe="/")

@@ -7,6 +7,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.figure_tables import SCREENS
 from tracetogether.adapters.sql_store.place_tables import PLACES
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import (
@@ -22,6 +23,7 @@ from tracetogether.adapters.sql_store.tables import (
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.access.screens import Screen
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.errors import StoreError
 
@@ -41,6 +43,7 @@ _ENTRY: Final = RowFormat(
 )
 _PASSWORD: Final = RowFormat(PASSWORDS, KeptPassword)
 _SESSION: Final = RowFormat(SESSIONS, Session)
+_SCREEN: Final = RowFormat(SCREENS, Screen)
 
 
 class AccessTables(TableAccess):
@@ -124,6 +127,26 @@ class AccessTables(TableAccess):
             if changed:
                 self._transactions.revoked("disabled", name)
         return changed
+
+    # --- screens ---
+
+    def put_screen(self, screen: Screen) -> None:
+        """Store a screen; it replaces the one with that name."""
+        self._put(SCREENS, _SCREEN.values(screen))
+
+    def see_screen(self, name: str, now: float) -> None:
+        """Store when a screen last showed the wall, unless the database is locked."""
+        change = SCREENS.update().where(SCREENS.c.name == name).values(seen_at_s=now)
+        with suppress(StoreError), self._transactions.writing(wait=False) as connection:
+            connection.execute(change)
+
+    def screens(self) -> Sequence[Screen]:
+        """Return all screens by name."""
+        return [_SCREEN.item(row) for row in self._all(SCREENS.select().order_by(SCREENS.c.name))]
+
+    def drop_screen(self, name: str) -> bool:
+        """Delete a screen; return False if there is none."""
+        return self._delete(SCREENS, SCREENS.c.name == name) == 1
 
     # --- counts of requests ---
 

@@ -6,22 +6,24 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.figure_tables import DAILY_COUNTS, OPEN_FIGURES
 from tracetogether.adapters.sql_store.rows import TableAccess
 from tracetogether.adapters.sql_store.tables import (
     APPEALS,
     CASES,
     COUNTS,
-    DAILY_COUNTS,
     FOLLOWED,
-    OPEN_FIGURES,
+    REPORTED_VISITS,
     RESTRICTIONS,
 )
 from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import TRACED_STATES
 from tracetogether.authority.open_data.publishing import OpenCell, OpenDay
 from tracetogether.authority.open_data.store import FoundContact
+from tracetogether.authority.presence.reported import WarningState
 from tracetogether.parameters import FOLLOW_UP
 
+_WARNED: Final = [WarningState.RELEASED.value, WarningState.PUBLISHED.value]
 _TRACED: Final = sorted(state.value for state in TRACED_STATES)
 
 
@@ -85,6 +87,16 @@ class OpenDataTables(TableAccess):
             )
             for contact in self._all(wanted)
         ]
+
+    def visiting(self, begin: float, end: float) -> int:
+        """Return how many people have visits that were released as warnings in a span."""
+        released = _within(REPORTED_VISITS.c.released_at_s, begin, end)
+        wanted = (
+            sa.select(sa.func.count(sa.distinct(CASES.c.user_id)))
+            .join_from(REPORTED_VISITS, CASES, CASES.c.case_id == REPORTED_VISITS.c.case_id)
+            .where(released, REPORTED_VISITS.c.state.in_(_WARNED))
+        )
+        return self._number(wanted)
 
     def restricted(self, begin: float, end: float) -> Sequence[tuple[str, str, str]]:
         """Return (user id, ground, evidence) of each restriction confirmed in a span."""

@@ -23,12 +23,13 @@ from tracetogether.adapters.sql_store.presence import PresenceTables
 from tracetogether.adapters.sql_store.status import StatusTables
 from tracetogether.adapters.sql_store.tables import SETTINGS
 from tracetogether.adapters.sql_store.transactions import Transactions
+from tracetogether.adapters.sql_store.wall import WallTables
 from tracetogether.errors import StoreError
 
 _NAME: Final = "authority"
 
 
-class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
+class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables, WallTables):
     """Keeps everything but the keys. Threads, processes and machines (on PostgreSQL) may share it.
 
     Every write is one transaction. On SQLite it holds the file's only write lock from its start.

@@ -125,6 +125,7 @@ CASES: Final = sa.Table(
         sqlite_where=sa.text(ONE_OPEN),
         postgresql_where=sa.text(ONE_OPEN),
     ),
+    sa.Index("cases_by_opening", "opened_at_s"),
 )
 FOLLOWED: Final = sa.Table(
     "followed",
@@ -422,25 +423,6 @@ PACKAGES: Final = sa.Table(
     *(_integer(name, primary_key=True) for name in ("number", "edition")),
     _bytes("body"),
     _integer("entries"),
-)
-
-# --- figures for everybody ---
-
-DAILY_COUNTS: Final = sa.Table(
-    "daily_counts",
-    METADATA,
-    _integer("day", primary_key=True),
-    _text("figure", primary_key=True),
-    _integer("people"),
-)
-OPEN_FIGURES: Final = sa.Table(
-    "open_figures",
-    METADATA,
-    _integer("day", primary_key=True),
-    _integer("place", primary_key=True),
-    _text("figure"),
-    sa.Column("people", sa.Integer, nullable=True),
-    _integer("noise_95"),
 )
 
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)

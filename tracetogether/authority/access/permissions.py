@@ -26,6 +26,7 @@ class Role(Enum):
     ADMIN = "admin"
     RESTRICTOR = "restrictor"
     REVIEWER = "reviewer"
+    VIEWER = "viewer"
 
 
 ALL_ROLES: Final = frozenset(Role)
@@ -88,6 +89,9 @@ class Action(Enum):
     LIST_PARTNERS = "list the authorities whose passes are recognised"
     CHANGE_PARTNERS = "add or remove a partner, or take its newer list"
     CONFIRM_PARTNER = "confirm a partner that another person added"
+    SHOW_WALL = "see the wall: figures of today, nobody and no case"
+    CHANGE_SCREENS = "let screens show the wall, or end that"
+    SET_BULLETIN = "put a line on top of all pages, or end it"
     SHOW_OPEN_DATA = "see the figures for everybody before they are published"
     PUBLISH_OPEN_DATA = "publish figures for everybody, or stop that"
     EXCHANGE_RECORDS = "carry records to partners and from them, as files"
@@ -157,6 +161,9 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.LIST_PARTNERS: _roles(Role.KEYHOLDER, Role.SUPERVISOR, Role.AUDITOR),
         Action.CHANGE_PARTNERS: _roles(Role.KEYHOLDER),
         Action.CONFIRM_PARTNER: _roles(Role.KEYHOLDER, Role.SUPERVISOR),
+        Action.SHOW_WALL: _roles(Role.VIEWER, Role.SUPERVISOR, Role.AUDITOR),
+        Action.CHANGE_SCREENS: _roles(Role.ADMIN),
+        Action.SET_BULLETIN: _roles(Role.SUPERVISOR),
         Action.SHOW_OPEN_DATA: _roles(Role.SUPERVISOR, Role.AUDITOR),
         Action.PUBLISH_OPEN_DATA: _roles(Role.SUPERVISOR),
         Action.EXCHANGE_RECORDS: _roles(Role.KEYHOLDER, Role.SUPERVISOR),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from tracetogether.authority.access.audit import AuditEntry
     from tracetogether.authority.access.operators import Operator
+    from tracetogether.authority.access.screens import Screen
     from tracetogether.authority.access.sign_in import KeptPassword, Session
 
 
@@ -78,6 +79,24 @@ class AccessStore(Protocol):
 
     def disable_operator(self, name: str) -> bool:
         """Disable an operator; return False if no enabled one has this name."""
+        ...
+
+    # --- screens: the store holds digests of codes and tokens, never these ---
+
+    def put_screen(self, screen: Screen) -> None:
+        """Store a screen; it replaces the one with that name."""
+        ...
+
+    def see_screen(self, name: str, now: float) -> None:
+        """Store when a screen last showed the wall."""
+        ...
+
+    def screens(self) -> Sequence[Screen]:
+        """Return all screens by name."""
+        ...
+
+    def drop_screen(self, name: str) -> bool:
+        """Delete a screen; return False if there is none."""
         ...
 
     # --- counts of requests in windows of time ---

@@ -38,6 +38,7 @@ FIGURES: Final = (
     ),
     OpenFigure(NOTICES, "People whose passes came with advice, or were withheld."),
     OpenFigure(PASSES_FETCHED, "Phones that asked for passes.", _PHONE),
+    OpenFigure("visits_published", "People whose visits to places were published as warnings."),
     OpenFigure("restricted", "People on whom a restriction was confirmed, on any ground."),
     OpenFigure("restricted_case", "Those of them restricted by their own case."),
     OpenFigure("restricted_order", "Those of them restricted by an order."),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.limits import PASS_BATCHES
+from tracetogether.authority.access.limits import BATCHES, PASS_BATCHES
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.followed import person_in
 from tracetogether.authority.open_data.cells import (
@@ -28,6 +28,8 @@ from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import OPEN_DATA, OpenDataRules
 
+PHONES: Final = "phones"
+"""Under which name it is counted how many phones fetched TempIDs; the wall shows it."""
 _PURPOSE: Final = "open"
 _SETTING: Final = "open_data"
 _NOISE: Final = "tracetogether/v1/open-data/"
@@ -182,9 +184,10 @@ class OpenData:
         counts = {
             PASSES_FETCHED: store.asking(PASS_BATCHES.name, begin, end),
             NOTICES: store.asking(NOTICED.name, begin, end),
+            PHONES: store.asking(BATCHES.name, begin, end),
         }
-        if store.daily(yesterday) != counts:
-            store.put_daily(yesterday, counts)
+        store.put_daily(yesterday, counts)
+        store.put_daily(yesterday + 1, {PHONES: store.asking(BATCHES.name, end, now)})
         store.drop_daily(self.days.day(now) - self.rules.kept_days)
         if self.settings().daily:
             with self.audit.atomic():
@@ -260,6 +263,7 @@ class OpenData:
             "contacts_found": self._people(found),
             "contacts_reached": self._people([contact for contact in found if contact.prompt]),
             **store.daily(day),
+            "visits_published": store.visiting(begin, end),
             "restricted": on(lambda *_: True),
             "restricted_case": on(lambda ground, _: ground == Ground.CASE.value),
             "restricted_order": on(lambda ground, _: ground == Ground.ORDER.value),

@@ -70,6 +70,10 @@ class OpenDataStore(Protocol):
         """Return the contacts that were found in a span and are to be traced, by their ids."""
         ...
 
+    def visiting(self, begin: float, end: float) -> int:
+        """Return how many people have visits that were released as warnings in a span."""
+        ...
+
     def restricted(self, begin: float, end: float) -> Sequence[tuple[str, str, str]]:
         """Return (user id, ground, evidence) of each restriction confirmed in a span."""
         ...

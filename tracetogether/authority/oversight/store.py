@@ -16,6 +16,8 @@ from tracetogether.authority.status.facts import PassStore
 if TYPE_CHECKING:
     from tracetogether.authority.access.operators import Operator
     from tracetogether.authority.oversight.statistics import Counts
+    from tracetogether.authority.oversight.wall import Counted
+    from tracetogether.local_days import LocalDays
 
 
 class AuthorityStore(
@@ -37,6 +39,18 @@ class AuthorityStore(
 
     def counts(self, now: float) -> Counts:
         """Return how many rows of each kind there are at ``now``."""
+        ...
+
+    def count_for_wall(self, now: float, days: LocalDays, appeal_s: float) -> Counted:
+        """Return the counts of the wall; an open appeal is overdue after ``appeal_s``."""
+        ...
+
+    def counts_since(self, name: str, begins: Sequence[float]) -> tuple[int, ...]:
+        """Return the sums of a count in the windows from each of these times on."""
+        ...
+
+    def sum_up_counts(self) -> None:
+        """Add up the kept counts of followed contacts, which then cost less to read."""
         ...
 
     def probe(self, *, write: bool) -> None:

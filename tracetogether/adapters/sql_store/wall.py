@@ -1,0 +1,158 @@
+"""What the wall shows, by few queries that read few rows, however many contacts there are."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.figure_tables import FOLLOWED_COUNTS
+from tracetogether.adapters.sql_store.rows import TableAccess
+from tracetogether.adapters.sql_store.tables import (
+    APPEALS,
+    CASES,
+    COUNTS,
+    LISTS_DUE,
+    REPORTED_VISITS,
+    RESTRICTIONS,
+    UPLOADS,
+)
+from tracetogether.authority.cases.case import CaseState
+from tracetogether.authority.cases.followed import ACTIVE, ContactState
+from tracetogether.authority.oversight.wall import NEWEST_CASES, NEWEST_DAYS, Counted
+from tracetogether.authority.presence.reported import WarningState
+from tracetogether.authority.status.appeal import AppealState
+from tracetogether.authority.status.restriction import RestrictionEvidence
+from tracetogether.local_days import LocalDays
+from tracetogether.units import SECONDS_PER_DAY, utc_day
+
+_ACTIVE: Final = sorted(state.value for state in ACTIVE)
+_WARNED: Final = [WarningState.RELEASED.value, WarningState.PUBLISHED.value]
+_KEYS: Final = (
+    FOLLOWED_COUNTS.c.state,
+    FOLLOWED_COUNTS.c.last_day,
+    FOLLOWED_COUNTS.c.until_day,
+    FOLLOWED_COUNTS.c.day,
+)
+
+
+class WallTables(TableAccess):
+    """What the wall and its upkeep ask of a store."""
+
+    def count_for_wall(self, now: float, days: LocalDays, appeal_s: float) -> Counted:
+        """Return the counts of the wall; an open appeal is overdue after ``appeal_s``."""
+        today = days.day(now)
+        with self._transactions.reading() as connection:
+            contacts = connection.execute(_contacts(today)).one()
+            held = connection.execute(_restricted(now)).all()
+            appeals = connection.execute(_appeals(now - appeal_s)).one()
+            since = now - NEWEST_DAYS * SECONDS_PER_DAY
+            counts = connection.execute(_others(days.start(today), since)).one()
+            times = connection.execute(_times(since)).all()
+        return Counted(
+            cases_today=counts.cases,
+            times=[(row.day, row.log_at, row.tracing_at_s) for row in times],
+            due=contacts.due or 0,
+            done=contacts.done or 0,
+            overdue=contacts.overdue or 0,
+            lost=contacts.lost or 0,
+            places=counts.places,
+            in_force={row.ground: row.people for row in held},
+            without_evidence=sum(row.unproven for row in held),
+            appeals=appeals.open or 0,
+            appeals_overdue=appeals.overdue or 0,
+            lists_waiting=counts.lists,
+        )
+
+    def counts_since(self, name: str, begins: Sequence[float]) -> tuple[int, ...]:
+        """Return the sums of a count in the windows from each of these times on."""
+        sums = [
+            sa.func.sum(COUNTS.c.count).filter(COUNTS.c.window_s > begin).label(f"since_{place}")
+            for place, begin in enumerate(begins)
+        ]
+        which = sa.and_(COUNTS.c.name == name, COUNTS.c.window_s > min(begins))
+        row = self._first(sa.select(*sums).where(which))
+        return tuple(int(count or 0) for count in (row or {}).values())
+
+    def sum_up_counts(self) -> None:
+        """Add up the kept counts of followed contacts, which then cost less to read."""
+        names = [column.name for column in (*_KEYS, FOLLOWED_COUNTS.c.rows)]
+        with self._transactions.writing() as connection:
+            gone = connection.execute(FOLLOWED_COUNTS.delete().returning(*FOLLOWED_COUNTS.columns))
+            sums: dict[tuple[Any, ...], int] = {}
+            for *key, rows in gone:
+                sums[tuple(key)] = sums.get(tuple(key), 0) + rows
+            left = [
+                dict(zip(names, (*key, rows), strict=True)) for key, rows in sums.items() if rows
+            ]
+            if left:
+                connection.execute(FOLLOWED_COUNTS.insert(), left)
+
+
+def _contacts(today: int) -> sa.Executable:
+    row, active = FOLLOWED_COUNTS.c, FOLLOWED_COUNTS.c.state.in_(_ACTIVE)
+    due = sa.and_(active, row.last_day < today, row.until_day >= today)
+    waits = sa.case((row.last_day < 0, row.day), else_=row.last_day)
+    return sa.select(
+        _rows(due).label("due"),
+        _rows(row.last_day == today).label("done"),
+        _rows(sa.and_(due, waits < today - 1)).label("overdue"),
+        _rows(row.state == ContactState.LOST.value).label("lost"),
+    )
+
+
+def _rows(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.cast(sa.func.sum(FOLLOWED_COUNTS.c.rows).filter(which), sa.Integer)
+
+
+def _restricted(now: float) -> sa.Executable:
+    row = RESTRICTIONS.c
+    in_force = sa.and_(
+        row.until_s > now,
+        row.begins_at_s <= now,
+        row.confirmed_at_s <= now,
+        sa.or_(row.ended_at_s.is_(None), row.ended_at_s > now),
+        sa.or_(row.suspends_at_s.is_(None), row.suspends_at_s >= now),
+    )
+    people = sa.func.count(sa.distinct(row.user_id))
+    unproven = people.filter(row.evidence == RestrictionEvidence.NONE.value)
+    wanted = sa.select(row.ground, people.label("people"), unproven.label("unproven"))
+    return wanted.where(in_force).group_by(row.ground)
+
+
+def _appeals(overdue_before: float) -> sa.Executable:
+    overdue = sa.func.count().filter(APPEALS.c.opened_at_s < overdue_before)
+    wanted = sa.select(sa.func.count().label("open"), overdue.label("overdue"))
+    return wanted.where(APPEALS.c.state == AppealState.OPEN.value)
+
+
+def _others(midnight: float, since: float) -> sa.Executable:
+    visit = REPORTED_VISITS.c
+    cases = sa.select(sa.func.count()).where(
+        CASES.c.opened_at_s >= midnight, CASES.c.state != CaseState.MERGED.value
+    )
+    places = sa.select(sa.func.count(sa.distinct(visit.place_tag))).where(
+        visit.state.in_(_WARNED), visit.released_at_s >= since
+    )
+    lists = sa.select(sa.func.count()).select_from(LISTS_DUE)
+    return sa.select(
+        cases.scalar_subquery().label("cases"),
+        places.scalar_subquery().label("places"),
+        lists.scalar_subquery().label("lists"),
+    )
+
+
+def _times(since: float) -> sa.Executable:
+    """Return the query of the newest cases with their first logs."""
+    newest = (
+        sa.select(CASES.c.case_id, CASES.c.day, CASES.c.tracing_at_s)
+        .where(CASES.c.opened_at_s >= since, CASES.c.state != CaseState.MERGED.value)
+        .order_by(CASES.c.opened_at_s.desc())
+        .limit(NEWEST_CASES)
+        .subquery()
+    )
+    log_at = (
+        sa.select(sa.func.min(UPLOADS.c.received_at_s))
+        .where(UPLOADS.c.case_id == newest.c.case_id, UPLOADS.c.day >= utc_day(since))
+        .scalar_subquery()
+    )
+    return sa.select(newest.c.day, log_at.label("log_at"), newest.c.tracing_at_s)
