@@ -258,7 +258,7 @@ def _read_visits(
     """Return the visits whose poster can be read, by their places in the message, and the rest.
 
     Posters of the NHS and of New Zealand count as unreadable: their places have numbers that can
-    be guessed, and whoever tries all of them could read where cases were.
+    be guessed, and somebody who tries all of them could read where cases were.
     """
     read: dict[int, ReportedVisit] = {}
     refused: dict[int, VisitRefusal] = {}
