@@ -17,6 +17,7 @@ from tracetogether.adapters.operator_pages import (
     orders,
     oversight,
     overview,
+    partners,
     people,
     places,
     policy,
@@ -48,6 +49,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *places.PAGES,
     *charges.PAGES,
     *wall.PAGES,
+    *partners.PAGES,
     *oversight.PAGES,
 )
 _KINDS = {"desk.css": "text/css", "wall.css": "text/css", "mark.svg": "image/svg+xml"}

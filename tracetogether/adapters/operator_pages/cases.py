@@ -129,7 +129,9 @@ def show_case(request: PageRequest) -> Response:
         ],
         stays=authority.stays.of(case, by=request.caller),
         rejected=sum(traced.rejected.values()),
-        foreign=traced.rejected.get(Rejection.FOREIGN, 0),
+        handed_over=authority.record_sending.of_case(case, by=request.caller),
+        foreign=traced.rejected.get(Rejection.FOREIGN_UNKNOWN, 0)
+        + traced.rejected.get(Rejection.FOREIGN, 0),
     )
 
 

@@ -56,6 +56,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/places"): Action.LIST_PLACES,
     ("POST", "/places"): Action.ADD_PLACE,
     ("POST", "/places/{place_id}/retire"): Action.RETIRE_PLACE,
+    ("GET", "/partners"): Action.LIST_PARTNERS,
     ("GET", "/charges"): Action.GIVE_CHARGE_CODE,
     ("POST", "/charges"): Action.GIVE_CHARGE_CODE,
     ("POST", "/charges/end"): Action.END_CHARGE,
