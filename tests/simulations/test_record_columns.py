@@ -39,3 +39,17 @@ def test_records_that_are_not_believed_are_left_out_and_counted() -> None:
     assert len(phone) == MAX_SIGHTINGS_PER_MINUTE
     assert time_s.max() < 0.1 * MAX_SIGHTINGS_PER_MINUTE
     assert records.unbelieved == 7
+
+
+def test_broadcasts_count_among_what_a_device_believes() -> None:
+    records = RecordColumns()
+    count = MAX_SIGHTINGS_PER_MINUTE + 9
+    who = np.ones(count, dtype=np.int64)
+    time_s = np.linspace(0.0, 30.0, count)
+    records.extend(who, time_s, 2 * who, time_s, np.full(count, -60.0))
+    phone, kept_s, *_ = records.columns()
+    assert len(phone) == MAX_SIGHTINGS_PER_MINUTE
+    assert records.unbelieved == 9
+    only_late = records.columns(lambda heard: heard.time > 20.0)
+    assert len(only_late[0]) == (time_s > 20.0).sum()
+    assert only_late[1].min() > kept_s.min()
