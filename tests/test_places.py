@@ -43,7 +43,7 @@ def opened(world: World, user: str) -> Case:
 # --- a place is nobody ---
 
 
-def test_the_records_of_a_place_are_stays_and_no_contacts(world: World) -> None:
+def test_threat_place_as_person_records_are_stays_and_no_contacts(world: World) -> None:
     canteen, friend, case = added(world, "Canteen 3"), world.user(), opened(world, world.user())
     rows = at(world, canteen, MORNING, 40) + world.heard(friend, MORNING, 20)
     receipt = world.take(case, sorted(rows, key=lambda row: row.time), NOON)
@@ -117,7 +117,7 @@ def test_a_copy_of_a_places_tempids_is_refused_after_its_quarter_of_an_hour(worl
     assert world.authority.stays.of(case, by=CONSOLE) == []
 
 
-def test_a_place_heard_at_another_site_at_the_same_time_has_a_fault(world: World) -> None:
+def test_threat_two_sites_at_the_same_time_are_a_fault(world: World) -> None:
     north, south = added(world, "Gate", "North"), added(world, "Canteen", "South")
     near, unknown = added(world, "Hall", "North"), added(world, "Kiosk")
     case = opened(world, world.user())

@@ -14,6 +14,7 @@ from simulations.studies.leaks_of_contacts import START, Pack, log_rows, tempid_
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_open_data import open_data_rows
 from simulations.studies.leaks_of_passes import pass_rows
+from simulations.studies.leaks_of_places import place_rows
 from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.leaks_of_visits import visit_rows
 from simulations.studies.ledger_rows import LedgerRow
@@ -66,5 +67,6 @@ def measure_privacy(
             *visit_report_rows(authority, START, seed),
             *visit_rows(START, seed),
             *open_data_rows(seed),
+            *place_rows(authority, START, seed),
         ]
     )

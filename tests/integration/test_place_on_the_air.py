@@ -53,7 +53,7 @@ def everything_below(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def test_a_phone_notes_a_place_that_keeps_nothing_of_the_phone(
+def test_threat_place_keeps_nothing_of_a_phone_that_notes_it(
     tmp_path: Path,
     url: str,
     authority: World,
