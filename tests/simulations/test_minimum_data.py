@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from simulations.streams import Streams
 from simulations.studies.leaks_of_contacts import START
 from simulations.studies.leaks_of_hints import hint_rows
+from simulations.studies.leaks_of_open_data import open_data_rows
 from simulations.studies.leaks_of_passes import Showings, link_passes, pass_rows, show_passes
 from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.ledger_rows import LedgerRow
@@ -206,3 +207,13 @@ def test_the_command_prints_rows_and_fails_above_a_budget(monkeypatch: pytest.Mo
         assert {"feature", "actor", "learns", "bits", "budget"} <= set(found[0])
         shown = CliRunner().invoke(privacy.privacy, ["measure"])
         assert "pass with a hint: initials" in shown.output
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_published_figures_tell_no_more_than_their_epsilon(seed: int) -> None:
+    rows = {row.feature.partition(": ")[2]: row for row in open_data_rows(seed)}
+    assert all(row.within_budget for row in rows.values())
+    scores = {name: row.score or 0.0 for name, row in rows.items()}
+    assert 0.68 < scores["one figure of one day"] < 0.77  # e / (1 + e) = 0.731 is the most
+    assert scores["a total and its parts"] < 0.88  # epsilon 2
+    assert scores["one figure of thirty days"] > 0.8  # days add up, as the docs say
