@@ -76,6 +76,8 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "follow-up call": (Action.RECORD_CALL,),
     "follow-up indicators": (Action.SHOW_DASHBOARD,),
     "follow-up list": (Action.LIST_FOLLOWED,),
+    "follow-up next": (Action.REVEAL, Action.RECORD_CALL),
+    "follow-up people": (Action.LIST_FOLLOWED,),
     "follow-up show": (Action.LIST_FOLLOWED,),
     "keys destroy": (Action.CHANGE_KEYS,),
     "keys list": (Action.SHOW_KEYS,),

@@ -14,6 +14,7 @@ from tracetogether.authority.cases.case import date_of_day, day_of
 from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
+from tracetogether.cli.authority_calling import call_next, people
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
@@ -41,6 +42,8 @@ def follow_up() -> None:
 
 
 follow_up.command_class = FolderCommand
+follow_up.add_command(people)
+follow_up.add_command(call_next)
 
 
 @follow_up.command("list")
@@ -120,6 +123,12 @@ def _table(contacts: Sequence[Followed]) -> Table:
 @click.argument("contact_id")
 @click.argument("outcome", type=click.Choice([outcome.value for outcome in Outcome]))
 @date_option("Day of the call, in the authority's time zone.")
+@click.option(
+    "--call-at",
+    type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]),
+    metavar="YYYY-MM-DDTHH:MM",
+    help="When to call again, in the authority's time zone.  [default: any time tomorrow]",
+)
 @number_option(
     "--version",
     "Version that `show` printed; needed to replace another operator's result.",
@@ -127,14 +136,20 @@ def _table(contacts: Sequence[Followed]) -> Table:
 )
 @folder_option
 def call(
-    contact_id: str, outcome: str, date: datetime | None, version: int | None, folder: Path
+    contact_id: str,
+    outcome: str,
+    date: datetime | None,
+    call_at: datetime | None,
+    version: int | None,
+    folder: Path,
 ) -> None:
-    """Record the result of a day's call to CONTACT_ID."""
+    """Record the result of a day's call to CONTACT_ID, for all cases of the person."""
     now = time.time()
     with opened_folder(folder) as service:
         day = service.desk.today(now) if date is None else day_of(date.date())
+        again = None if call_at is None else call_at.replace(tzinfo=service.days.zone).timestamp()
         followed = service.follow_up.record(
-            contact_id, day, Outcome(outcome), now, version=version, by=CONSOLE
+            contact_id, day, Outcome(outcome), now, call_at=again, version=version, by=CONSOLE
         )
     say(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}")
 

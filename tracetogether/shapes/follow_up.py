@@ -28,6 +28,20 @@ _Day = Annotated[
 ]
 
 
+CallOutcome = Literal[
+    "no_symptoms",
+    "symptoms",
+    "not_reached",
+    "wrong_number",
+    "call_back",
+    "refused",
+    "in_hospital",
+    "died",
+    "moved",
+]
+"""What a call found."""
+
+
 def _word(outcome: Any) -> Any:  # noqa: ANN401 - an Enum, a text or None
     return getattr(outcome, "value", outcome)
 
@@ -88,8 +102,12 @@ class ContactStep(RequestBody):
 class Call(RequestBody):
     """The outcome of a day's call."""
 
-    outcome: Literal["no_symptoms", "symptoms", "not_reached"]
+    outcome: CallOutcome
     date: _Day = None
+    call_at: Annotated[
+        float | None,
+        Field(ge=0, le=2**33, description="When to call again, epoch seconds."),
+    ] = None
     version: Version = None
 
 
@@ -167,6 +185,7 @@ class FollowedLine(AnswerBody):
     ended_at: float | None
     became_case: str
     merged_into: str
+    call_at: Annotated[float | None, Field(description="An agreed time, epoch seconds.")]
     version: Annotated[int, Field(description="Number of changes.")]
 
 

@@ -161,7 +161,9 @@ def _steps(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         now, outcome = clock(), Outcome(asked.outcome)
         day, version = _day(authority, asked.date, now), asked.version
         record = authority.follow_up.record
-        called = record(contact_id, day, outcome, now, version=version, by=by)
+        called = record(
+            contact_id, day, outcome, now, call_at=asked.call_at, version=version, by=by
+        )
         return shapes.FollowedLine.of(called)
 
     @router.post("/followed/{contact_id}/merge")

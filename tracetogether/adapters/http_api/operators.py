@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
+from tracetogether.adapters.http_api.calls import add_calls
 from tracetogether.adapters.http_api.charges import add_charges
 from tracetogether.adapters.http_api.described import OF_OPERATORS
 from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
@@ -57,6 +58,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     )
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock)
+    add_calls(router, authority, clock)
     add_charges(router, authority, clock)
     _lists(router, authority, clock)
     _policies(router, authority, clock)

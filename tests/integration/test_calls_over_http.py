@@ -1,0 +1,48 @@
+"""Calling over HTTP, as a program of a call centre does it: shift, next, draft, save."""
+
+import pytest
+
+from tests.authority_world import NOON
+from tests.http_site import Site
+from tracetogether.authority.access.permissions import CONSOLE, Role
+from tracetogether.authority.desk.calling import RESERVED_S
+
+pytestmark = pytest.mark.network
+
+
+def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
+    authority = site.world.authority
+    for name in ("ravi", "siti"):
+        authority.staff.add(name, frozenset({Role.TRACER}), f"token-of-{name}", NOON, by=CONSOLE)
+    near, elsewhere = site.world.user(), []
+    for hours in (3, 30):
+        case = authority.casework.open_case(site.world.user(), NOON, by=CONSOLE)
+        rows = site.world.heard(near, NOON - hours * 3600, 60, rssi_dbm=-45)
+        site.world.take(case, rows, NOON)
+        authority.finder.refresh(case, NOON)
+        elsewhere.append(case.case_id)
+
+    def send(method: str, path: str, body: bytes | None = b"{}", by: str = "ravi") -> tuple:
+        return site.send(method, path, body, f"token-of-{by}")
+
+    assert send("POST", "/v1/calls/next")[0] == 409  # no shift has begun
+    status, shift = send("POST", "/v1/shift", b'{"reason": "daily_calls"}')
+    assert (status, shift["reason"]) == (201, "daily_calls")
+    assert send("GET", "/v1/calls", None)[1] == {"call": None}
+    status, taken = send("POST", "/v1/calls/next")
+    line = taken["call"]["line"]
+    assert (status, {row["case_id"] for row in line["lines"]}) == (200, set(elsewhere))
+    assert taken["call"]["reserved_until"] == pytest.approx(site.clock() + RESERVED_S, abs=60)
+    place = f"/v1/calls/{line['contact_id']}"
+    send("POST", "/v1/shift", b'{"reason": "daily_calls"}', "siti")
+    assert send("POST", "/v1/calls/next", by="siti")[1] == {"call": None}
+    assert send("POST", f"{place}/take", by="siti")[0] == 409
+    assert send("PUT", f"{place}/particulars", b'{"name": "Ann", "phone": "+65 1"}')[0] == 200
+    assert send("PUT", f"{place}/draft", b'{"note": "busy"}')[0] == 200
+    again = send("GET", "/v1/calls", None)[1]["call"]
+    assert (again["person"]["name"], again["draft"]["note"]) == ("Ann", "busy")
+    assert send("POST", f"{place}/save", b'{"outcome": "call_back"}')[0] == 400
+    status, saved = send("POST", f"{place}/save", b'{"outcome": "refused", "note": "no more"}')
+    assert (status, {row["state"] for row in saved["lines"]}) == (200, {"ended"})
+    assert send("GET", "/v1/people", None)[1]["total"] == 0
+    assert send("POST", "/v1/shift/end")[1] == {"done": True}

@@ -1,0 +1,121 @@
+"""The routes of calling: shifts, people in place of rows, the next person, what a call found."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from tracetogether.adapters.http_api.guard import By
+from tracetogether.authority.cases.calls import Draft, PeopleQuery, ShiftReason
+from tracetogether.authority.cases.followed import ContactState, Outcome
+from tracetogether.authority.desk.calling import CallSheet
+from tracetogether.authority.service import Authority
+from tracetogether.shapes import calls as shapes
+from tracetogether.shapes.oversight import Done
+
+
+def add_calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    """Add the routes to the operators' router."""
+    _shifts(router, authority, clock)
+    _people(router, authority, clock)
+    _calls(router, authority, clock)
+
+
+def _shifts(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    calling = authority.calling
+
+    @router.post("/shift", status_code=201)
+    def begin_shift(by: By, asked: shapes.NewShift) -> shapes.ShiftLine:
+        """Begin a shift: its reason goes to the audit log with each reveal. Role: tracer."""
+        begun = calling.begin_shift(ShiftReason(asked.reason), clock(), by=by)
+        return shapes.ShiftLine.of(begun)
+
+    @router.post("/shift/end")
+    def end_shift(by: By) -> Done:
+        """End your shift; the person whom you have taken is free again. Role: tracer."""
+        calling.end_shift(clock(), by=by)
+        return Done(done=True)
+
+
+def _people(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.get("/people")
+    def list_people(
+        by: By,
+        due: Annotated[bool, Query(description="Only those to be called today.")] = True,  # noqa: FBT002 - FastAPI passes it by name
+        case_id: str | None = None,
+        state: Annotated[list[ContactState] | None, Query()] = None,
+        without_number: Annotated[bool, Query(description="Without name and number.")] = False,  # noqa: FBT002 - FastAPI passes it by name
+        mine: Annotated[bool, Query(description="Only of cases assigned to you.")] = False,  # noqa: FBT002 - FastAPI passes it by name
+        offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> shapes.PeoplePageShape:
+        """List people, the most urgent first. Roles: tracer, supervisor.
+
+        A person near several cases is one entry. A tracer sees lines of the cases assigned to
+        them.
+        """
+        now = clock()
+        query = PeopleQuery(
+            due_on=authority.desk.today(now) if due else None,
+            case_id=case_id,
+            states=frozenset(state or ()),
+            without_number=without_number,
+            assigned_to=by.name if mine else None,
+            offset=offset,
+            limit=limit,
+        )
+        return shapes.PeoplePageShape.of(authority.people.page(query, now, by=by))
+
+
+def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    calling = authority.calling
+
+    @router.get("/calls")
+    def current(by: By) -> shapes.MaybeCall:
+        """Show the person whom you have taken. Role: tracer."""
+        return _sheet(calling.current(clock(), by=by))
+
+    @router.post("/calls/next")
+    def call_next(by: By, asked: shapes.Skip) -> shapes.MaybeCall:
+        """Take the most urgent person who is due, for 20 minutes. Role: tracer.
+
+        It takes people of your cases, and of cases that are assigned to nobody. The reveal is
+        audited. Whom you had taken before is free again.
+        """
+        return _sheet(calling.next(clock(), skip=asked.skip, by=by))
+
+    @router.post("/calls/{contact_id}/take")
+    def take(by: By, contact_id: str) -> shapes.MaybeCall:
+        """Take one person: one who rings back, or one of the list. Role: tracer."""
+        return _sheet(calling.open(contact_id, clock(), by=by))
+
+    @router.post("/calls/{contact_id}/save")
+    def save(by: By, contact_id: str, asked: shapes.SavedCall) -> shapes.PersonToCallLine:
+        """Record what the call found, for all cases of the person. Role: tracer."""
+        saved = calling.save(
+            contact_id,
+            Outcome(asked.outcome),
+            clock(),
+            note=asked.note,
+            call_at=asked.call_at,
+            version=asked.version,
+            by=by,
+        )
+        return shapes.PersonToCallLine.of(saved)
+
+    @router.put("/calls/{contact_id}/draft")
+    def keep_draft(by: By, contact_id: str, asked: shapes.DraftShape) -> Done:
+        """Keep what is typed, encrypted, and the person for 20 more minutes. Role: tracer."""
+        draft = Draft(asked.outcome, asked.note, asked.next_day, asked.next_time)
+        calling.keep_draft(contact_id, draft, clock(), by=by)
+        return Done(done=True)
+
+    @router.put("/calls/{contact_id}/particulars")
+    def describe_person(by: By, contact_id: str, asked: shapes.NameAndNumber) -> Done:
+        """Store name and telephone number for all cases of the person. Role: tracer."""
+        calling.describe(contact_id, asked.name, asked.phone, clock(), version=asked.version, by=by)
+        return Done(done=True)
+
+
+def _sheet(found: CallSheet | None) -> shapes.MaybeCall:
+    return shapes.MaybeCall(call=None if found is None else shapes.CallSheetShape.of(found))

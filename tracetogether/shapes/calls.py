@@ -1,0 +1,120 @@
+"""Shapes of calling: shifts, people to call, the sheet of one call, and what it found."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from tracetogether.shapes.bodies import AnswerBody, DayText, RequestBody, Version, path
+from tracetogether.shapes.cases import NoteLine
+from tracetogether.shapes.follow_up import CalendarDay, CallOutcome, FollowedLine, PersonLine
+
+CallAt = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=2**33,
+        description="When to call again, epoch seconds; needed after `call_back`. Left out: any "
+        "time of the next day.",
+    ),
+]
+
+
+def _value(reason: Any) -> Any:  # noqa: ANN401 - an Enum or a text
+    return getattr(reason, "value", reason)
+
+
+class NewShift(RequestBody):
+    """Why the caller sees names in this shift; the audit log gets it with each reveal."""
+
+    reason: Literal["daily_calls", "first_calls", "ringing_back", "corrections"]
+
+
+class ShiftLine(AnswerBody):
+    """A shift that has begun."""
+
+    reason: Annotated[str, BeforeValidator(_value)]
+    begun_at: Annotated[float, Field(description="Epoch seconds.")]
+    until: float
+
+
+class Skip(RequestBody):
+    """Take the next person, but not this one."""
+
+    skip: Annotated[str, Field(max_length=16, description="Id of a contact of the person.")] = ""
+
+
+class PersonToCallLine(AnswerBody):
+    """One person to call, with a line for each case that you need to know."""
+
+    contact_id: Annotated[str, Field(description="Calls name the person by it.")]
+    pseudonym: str
+    priority: Annotated[str, path("priority.word", examples=["high"])]
+    reasons: Annotated[list[str], Field(description="Of all lines, as codes.")]
+    probability: Annotated[float, Field(description="The largest of all lines.")]
+    until: Annotated[DayText, path("until_day", description="The latest of all lines.")]
+    missed: int
+    call_at: Annotated[float | None, Field(description="An agreed time, epoch seconds.")]
+    elsewhere: Annotated[int, Field(description="Lines of cases that you need not know.")]
+    reserved_by: Annotated[str, Field(description="Who calls the person now.")]
+    version: int
+    lines: list[FollowedLine]
+
+
+class PeoplePageShape(AnswerBody):
+    """A page of people, the most urgent first."""
+
+    people: list[PersonToCallLine]
+    total: int
+    offset: int
+
+
+class DraftShape(RequestBody):
+    """What was typed and not saved yet, as texts; stored encrypted, for the caller only."""
+
+    outcome: Annotated[str, Field(max_length=40)] = ""
+    note: Annotated[str, Field(max_length=16_384, repr=False)] = ""
+    next_day: Annotated[str, Field(max_length=40)] = ""
+    next_time: Annotated[str, Field(max_length=40)] = ""
+
+
+class DraftLine(AnswerBody):
+    """A draft as it comes back."""
+
+    outcome: str
+    note: Annotated[str, Field(repr=False)]
+    next_day: str
+    next_time: str
+
+
+class CallSheetShape(AnswerBody):
+    """The person whom you have taken, with all that the call needs."""
+
+    line: PersonToCallLine
+    person: PersonLine
+    calls: list[CalendarDay]
+    notes: list[NoteLine]
+    draft: DraftLine
+    reserved_until: Annotated[float, Field(description="Epoch seconds; later others may call.")]
+
+
+class MaybeCall(AnswerBody):
+    """The sheet of your call; null if nobody is left, or you have taken nobody."""
+
+    call: CallSheetShape | None
+
+
+class SavedCall(RequestBody):
+    """What a call found; it holds for all cases of the person."""
+
+    outcome: CallOutcome
+    note: Annotated[str, Field(max_length=16_384, repr=False)] = ""
+    call_at: CallAt = None
+    version: Version = None
+
+
+class NameAndNumber(RequestBody):
+    """Name and telephone number of a person, for all cases; stored encrypted."""
+
+    name: Annotated[str, Field(max_length=200, repr=False)] = ""
+    phone: Annotated[str, Field(max_length=200, repr=False)] = ""
+    version: Version = None
