@@ -236,7 +236,7 @@ def test_the_digests_are_of_what_phones_heard_then(world: World) -> None:
     canteen, other = added(world, "Canteen 3"), added(world, "Hall")
     rows = at(world, canteen, MORNING, 120) + at(world, other, MORNING, 120)
     since, until = MORNING + 1_800, MORNING + 3_600
-    digests = set(world.authority.places.heard_digests(canteen.place_id, since, until))
+    digests = set(world.authority.places.heard_digests(canteen.place_id, since, until, by=CONSOLE))
     heard_then = {
         row.peer for row in rows[:360] if since <= row.time < until
     }  # windows that the times touch may hold earlier records too
@@ -253,7 +253,7 @@ def test_digests_include_both_batches_where_a_place_fetched_twice(world: World) 
     second = world.authority.places.batch(canteen.user_id, MORNING + 3_600)
     then = MORNING + 2 * SECONDS_PER_HOUR
     shown = [batch.at(then) for batch in (first, second)]
-    digests = world.authority.places.heard_digests(canteen.place_id, then, then + 1)
+    digests = world.authority.places.heard_digests(canteen.place_id, then, then + 1, by=CONSOLE)
     assert sorted(sha256(tempid.text.encode()) for tempid in shown if tempid) == digests
     assert len(digests) == 2
 
@@ -280,7 +280,9 @@ def test_a_warned_place_is_found_by_phones_that_heard_it_and_by_no_other(world: 
     canteen, other = added(world, "Canteen 3"), added(world, "Hall")
     there, elsewhere = at(world, canteen, MORNING, 40), at(world, other, MORNING, 40)
     tim = Caller("tim", frozenset({Role.TRACER}))
-    heard_then = world.authority.places.heard_digests(canteen.place_id, MORNING, MORNING + 3_600)
+    heard_then = world.authority.places.heard_digests(
+        canteen.place_id, MORNING, MORNING + 3_600, by=CONSOLE
+    )
     new = world.authority.warnings.warn_place(
         canteen.place_id, MORNING, MORNING + 3_600, NOON, heard=heard_then, reason="x", by=tim
     )

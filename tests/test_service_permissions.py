@@ -396,6 +396,10 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.RETIRE_PLACE,
         lambda service, by: service.places.retire("NONE", NOON, by=by),
     ),
+    "places.heard_digests": (
+        Action.WARN_PLACE,
+        lambda service, by: service.places.heard_digests("NONE", 0.0, 1.0, by=by),
+    ),
     "stays.of": (Action.LIST_CONTACTS, lambda service, by: service.stays.of(CASE, by=by)),
     "orders.add": (
         Action.ADD_ORDER,
@@ -503,7 +507,7 @@ NO_CALLER = {
     *("record_sending.pack", "record_sending.to_send", "record_sending.greeting"),
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
-    *("places.kept", "places.found", "places.heard_digests", "stays.stays_of"),
+    *("places.kept", "places.found", "stays.stays_of"),
     *("visits.take", "publishing.publish", "warnings.check_aboard"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
     *FIGURES_FOR_NOBODY,

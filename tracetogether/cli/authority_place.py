@@ -109,7 +109,7 @@ def warn(
     """
     now = time.time()
     with opened_folder(folder) as service, acting(service, token_file, now) as by:
-        heard = service.places.heard_digests(place_id, since, until)
+        heard = service.places.heard_digests(place_id, since, until, by=by)
         new = service.warnings.warn_place(
             place_id, since, until, now, heard=heard, reason=reason, by=by
         )

@@ -53,7 +53,7 @@ def add_places(router: APIRouter, authority: Authority, clock: Callable[[], floa
         The next package of warnings has SHA-256 of the TempIDs that the place had then. Phones look
         them up in their own logs, so nobody learns who was warned.
         """
-        heard = authority.places.heard_digests(place_id, asked.since, asked.until)
+        heard = authority.places.heard_digests(place_id, asked.since, asked.until, by=by)
         new = authority.warnings.warn_place(
             place_id,
             asked.since,

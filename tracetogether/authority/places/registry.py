@@ -118,7 +118,9 @@ class Places:
             raise NotFoundError("the place has retired", "no-such-place")
         return batch
 
-    def heard_digests(self, place_id: str, since: float, until: float) -> list[bytes]:
+    def heard_digests(
+        self, place_id: str, since: float, until: float, *, by: Caller
+    ) -> list[bytes]:
         """Return SHA-256 of the TempIDs that a place had for [since, until), sorted.
 
         A phone that has one of them in its log was at the place then. A place's TempIDs are not
@@ -129,11 +131,13 @@ class Places:
             place_id: the place.
             since: epoch seconds.
             until: epoch seconds.
+            by: the caller, who may warn of places.
 
         Raises:
             NotFoundError: there is no such place.
             KeyRingError: the keys of those days are destroyed.
         """
+        by.require(Action.WARN_PLACE)
         place = self.found(place_id)
         if place.retired_at is not None:
             until = min(until, place.retired_at)
