@@ -224,6 +224,7 @@ def test_a_host_of_another_program_attaches_to_the_virtual_controller() -> None:
                 radio=None,
                 wait_s=20,
                 tell=lambda _: told.set(),
+                rest_s=3.0,
             )
         )
         await told.wait()

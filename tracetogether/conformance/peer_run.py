@@ -26,6 +26,7 @@ async def checked_peer(
     radio: str | None,
     wait_s: float,
     tell: Callable[[str], None],
+    rest_s: float | None = None,
 ) -> Verdict:
     """Run all checks of a phone.
 
@@ -36,11 +37,15 @@ async def checked_peer(
             checked.
         wait_s: how long the phone may take to be heard, or to connect, seconds.
         tell: takes what the person who tests should know.
+        rest_s: how long to watch that the phone does not connect again, seconds. None: 30 s, and
+            3 s for our own node.
 
     Raises:
         RadioError: a transport or an adapter can't be opened.
     """
     settings = PeerSettings(profile, wait_s=wait_s)
+    if rest_s is not None:
+        settings = replace(settings, rest_s=rest_s)
     if radio is not None:
         async with _opened(radio) as adapter:
             return await _checked(PeerBench(adapter.source, adapter.sink, settings))
@@ -48,7 +53,7 @@ async def checked_peer(
     settings = replace(settings, level_dbm=LEVEL_DBM)
     scripted = air.controller("scripted phone")
     if attach is None:
-        brisk = replace(settings, rest_s=_OWN_REST_S)
+        brisk = settings if rest_s is not None else replace(settings, rest_s=_OWN_REST_S)
         async with own_phone(air, profile):
             return await _checked(PeerBench(scripted, AsyncPipeSink(scripted), brisk))
     async with _opened(attach) as host:
