@@ -38,6 +38,7 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/evaluation",
         "tracetogether/healthcode",
         "tracetogether/node",
+        "tracetogether/phone_registration.py",
         "tracetogether/picture_style.py",
         "tracetogether/presence",
         "tracetogether/shapes",

@@ -9,7 +9,8 @@ from typing import Any
 import urllib3
 
 from tests.authority_world import NOON, World
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.phone_registration import PhoneRegistration
 
 PUBLIC = {
     *(("get", "/v1/health"), ("get", "/v1/ready"), ("post", "/v1/users")),

@@ -12,7 +12,6 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.upload import write_upload
@@ -20,6 +19,7 @@ from tracetogether.cli import cli, demo_days
 from tracetogether.cli.authority_folder import create_folder, opened_folder
 from tracetogether.crypto import sha256
 from tracetogether.errors import StoreError, TraceTogetherError
+from tracetogether.phone_registration import PhoneRegistration
 
 SMALL = ["--people", "24", "--days", "4"]
 

@@ -19,7 +19,7 @@ from tests.radio_world import HASTY, air, complaints, opener, until
 from tracetogether.adapters import bleak_radio, bumble_radio, http_api
 from tracetogether.adapters.bumble_radio import BumbleHabits
 from tracetogether.adapters.bumble_radio.virtual_air import Air
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli import cli
@@ -29,6 +29,7 @@ from tracetogether.errors import RadioError, StoreError, UnreachableError
 from tracetogether.node import Node
 from tracetogether.node.radio import Radio
 from tracetogether.parameters import PhoneTimings
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 

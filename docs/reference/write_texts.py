@@ -146,7 +146,7 @@ def audit_words() -> tuple[frozenset[str], frozenset[str]]:
                 acts |= given
             elif isinstance(node, ast.Assign) and "act" in map(ast.unparse, node.targets):
                 acts |= _acts(ast.walk(node.value))
-    return frozenset(acts), frozenset(details - {"by", "subject", "version"})
+    return frozenset(acts), frozenset(details - {"by", "subject", "version", "call_at"})
 
 
 def _acts(nodes: Iterable[ast.AST]) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 from tests.authority_world import NOON
 from tests.http_site import Site
 from tracetogether.adapters import http_api, http_client
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.errors import (
@@ -20,6 +20,7 @@ from tracetogether.errors import (
     StoreError,
     UnreachableError,
 )
+from tracetogether.phone_registration import PhoneRegistration
 
 pytestmark = pytest.mark.network
 

@@ -16,7 +16,6 @@ from tests.radio_world import HASTY, air, complaints, opener, until
 from tests.radio_world import world as on_the_air
 from tracetogether import device as machine
 from tracetogether.adapters import http_api
-from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.tempid import OpenedTempID
@@ -24,6 +23,7 @@ from tracetogether.cli import cli
 from tracetogether.cli.node_folder import LOG
 from tracetogether.cli.node_live import live
 from tracetogether.parameters import PhoneTimings
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 pytestmark = pytest.mark.network

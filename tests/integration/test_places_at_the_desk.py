@@ -11,9 +11,10 @@ import pytest
 from tests.authority_world import DAY, NOON, World, heard
 from tests.conftest import counted_entropy
 from tests.pages_world import Pages, serving
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.errors import TraceTogetherError
+from tracetogether.phone_registration import PhoneRegistration
 
 pytestmark = pytest.mark.network
 

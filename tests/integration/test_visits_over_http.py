@@ -10,9 +10,9 @@ from tests.authority_world import NOON, OPERATOR_TOKEN
 from tests.fresh_stores import inside
 from tests.http_site import Site
 from tests.presence_world import BAR, CAFE, HOUR
-from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.crypto import sha256
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.presence.packages import read_package
 from tracetogether.presence.posters import Poster, poster_url
 from tracetogether.presence.trips import read_trips

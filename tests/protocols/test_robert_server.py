@@ -11,7 +11,7 @@ from tracetogether.errors import LocalProtocolError
 from tracetogether.exchange import Heard
 from tracetogether.robert.exchange import RobertExchange
 from tracetogether.robert.keys import ServerKeys, phone_keys
-from tracetogether.robert.registration import PhoneEnrolment, PhoneRegistration
+from tracetogether.robert.registration import PhoneEnrolment, RobertRegistration
 from tracetogether.robert.report import records_of, write_records
 from tracetogether.robert.server import RobertServer
 from tracetogether.robert.status import RequestKind
@@ -28,7 +28,7 @@ def server() -> RobertServer:
     return RobertServer(SERVER_KEYS, entropy=counted_entropy(2))
 
 
-def registered(here: RobertServer, now: float = NOON) -> tuple[PhoneRegistration, HelloTuples]:
+def registered(here: RobertServer, now: float = NOON) -> tuple[RobertRegistration, HelloTuples]:
     phone = PhoneEnrolment(here.public)
     return phone.finished(here.register(phone.public, now), issued_at=now)
 
@@ -114,7 +114,7 @@ def test_a_warning_reaches_the_phone_that_was_met_once() -> None:
     assert not len(here.take(write_records(records_of(log, 0, NOON + 1)), NOON + 680))
 
 
-def ask(here: RobertServer, phone: PhoneRegistration, batch: HelloTuples, now: float) -> bool:
+def ask(here: RobertServer, phone: RobertRegistration, batch: HelloTuples, now: float) -> bool:
     answer = here.status(phone.request(RequestKind.STATUS, batch, now), now)
     assert len(answer) == 1 + sealed_bytes(4 * 96)
     exposed, fresh = phone.status(answer, issued_at=now)

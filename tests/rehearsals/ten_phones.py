@@ -21,10 +21,11 @@ from tests.leaping_loop import LeapingLoop
 from tests.radio_world import NOW, Phone, Room
 from tests.radio_world import world as air_world
 from tracetogether.adapters import http_api
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import BLUETRACE, TIMINGS, PhoneTimings
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY
 

@@ -5,9 +5,8 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -24,12 +23,11 @@ from tracetogether.errors import (
     InvalidUploadError,
     NotFoundError,
     StaleError,
-    StoreError,
     UnreachableError,
 )
 from tracetogether.healthcode.wallet import FetchedPasses
 from tracetogether.parameters import UPLOAD_BUCKETS, UPLOAD_PIN_DIGITS
-from tracetogether.whole_file import create_secret, read_secret
+from tracetogether.phone_registration import PhoneRegistration
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ERRORS: Final[Mapping[str, type[AuthorityError | InvalidUploadError]]] = {
@@ -47,40 +45,6 @@ _ERRORS: Final[Mapping[str, type[AuthorityError | InvalidUploadError]]] = {
 _CASES_AT_ONCE: Final = 1_000
 _DECLARED_BYTES: Final = 64
 _ASKED_BYTES: Final = 64
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneRegistration:
-    """A phone's user id, and the credential that proves it."""
-
-    user_id: str = field(repr=False)
-    credential: str = field(repr=False)
-
-    def save(self, path: Path) -> None:
-        """Write this to a new file that only its owner can read (JSON, as the server answers).
-
-        Raises:
-            StoreError: there is a file already, or it can't be written.
-        """
-        said = {"user_id": self.user_id, "credential": self.credential}
-        create_secret(path, json.dumps(said))
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what ``save`` wrote, or what the server answered to POST /v1/users.
-
-        Raises:
-            StoreError: the file is missing, damaged, or readable by group or others.
-        """
-        if not path.exists():
-            msg = f"there is no {path}: it is the server's answer to the phone's registration"
-            raise StoreError(msg)
-        try:
-            said = json.loads(read_secret(path))
-            return cls(str(said["user_id"]), str(said["credential"]))
-        except (ValueError, TypeError, KeyError):
-            msg = f'{path} is not a credential: expected JSON with "user_id" and "credential"'
-            raise StoreError(msg) from None
 
 
 class AuthorityClient:

@@ -83,8 +83,8 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
 
 def _leave_phone(place: Path, phone: Registration, log: Sequence[Sighting]) -> None:
     """Write a phone's log and its credential into a folder, as a phone has them."""
-    from tracetogether.adapters.http_client import PhoneRegistration  # noqa: PLC0415 - as above
     from tracetogether.adapters.sqlite_log import SqliteContactLog  # noqa: PLC0415
+    from tracetogether.phone_registration import PhoneRegistration  # noqa: PLC0415 - as above
 
     place.mkdir(mode=0o700, exist_ok=True)
     PhoneRegistration(phone.user_id, phone.credential).save(place / "phone.credential")

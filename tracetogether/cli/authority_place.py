@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.places.place import PlaceState
 from tracetogether.cli.authority_folder import opened_folder
@@ -13,6 +12,7 @@ from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.authority_status import acting, moment_option, operator_option
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import FILE, as_json
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.plain_text import counted
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.cli.console import answer, fixed, note, table
 from tracetogether.cli.options import (
@@ -24,6 +24,7 @@ from tracetogether.conformance.server_checks import run_checks
 from tracetogether.conformance.upload_checks import SERVER_CHECKS
 from tracetogether.errors import MissingExtraError
 from tracetogether.exchange import RadioProfile
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.whole_file import read_secret
 
 

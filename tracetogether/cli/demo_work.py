@@ -9,6 +9,7 @@ import numpy as np
 from simulations.streams import Streams
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.calls import PeopleQuery
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
@@ -152,15 +153,19 @@ class MadeUpWork:
             self.service.casework.assign(case.case_id, tracer, when, by=boss)
 
     def _calls(self, day: int, morning: float, chance: np.random.Generator) -> None:
-        """Call the contacts who are due, except for some of today's."""
-        query = ContactQuery(due_on=day, limit=10_000)
-        due = self.service.desk.page(query, by=CONSOLE).contacts
+        """Call the people who are due, except for some of today's."""
+        query = PeopleQuery(due_on=day, limit=10_000)
+        due = self.service.people.page(query, morning, by=CONSOLE).people
         share = 0.4 if day == utc_day(self.now) else 0.93
-        for number, followed in enumerate(due):
+        for number, person in enumerate(due):
             at = morning + number * 120.0
-            tracer = self.service.casework.case(followed.kept.case_id, by=CONSOLE).assigned_to
+            assigned = [(self._tracer_of(line), line) for line in person.lines]
+            tracer, followed = max(assigned, key=lambda pair: bool(pair[0]))
             if tracer and at < self.now and chance.random() < share:
                 self._call(followed, day, at, self._staff[tracer], chance)
+
+    def _tracer_of(self, line: Followed) -> str:
+        return self.service.casework.case(line.kept.case_id, by=CONSOLE).assigned_to
 
     def _call(
         self, followed: Followed, day: int, at: float, by: Caller, chance: np.random.Generator
@@ -175,7 +180,8 @@ class MadeUpWork:
             follow.reach(contact_id, at, by=by)
             name = _NAMES[int(chance.integers(len(_NAMES)))]
             phone = f"+65 0000 {int(chance.integers(10_000)):04d}"
-            follow.describe(contact_id, name, phone, at, by=by)
+            if not follow.described(contact_id, by=by):  # another case's tracer may have asked
+                follow.describe(contact_id, name, phone, at, by=by)
             follow.record(contact_id, day, Outcome.NO_SYMPTOMS, at, by=by)
         elif followed.kept.symptoms and draw < 0.5:
             self._ill(followed, day, at, by, chance)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.bluetrace.upload import write_upload
@@ -32,6 +31,7 @@ from tracetogether.cli.options import (
 from tracetogether.cli.upload import upload as upload_log
 from tracetogether.cli.visit_folder import note_trust
 from tracetogether.exchange import RadioProfile
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
 

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, SERVICE_UUID
 from tracetogether.errors import InvalidTempIDError, StoreError
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.whole_file import create_secret, new_files, read_secret, replace_secret
 
 DEFAULT_FOLDER: Final = Path("node")

@@ -16,7 +16,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.cli.console import (
@@ -34,6 +33,7 @@ from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.node import PAUSES, Node, Pauses
 from tracetogether.node.radio import OpenRadio
 from tracetogether.parameters import TIMINGS, PhoneTimings
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
 from tracetogether.sightings import Sighting

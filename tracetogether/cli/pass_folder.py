@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.cli.folder_locks import locked
 from tracetogether.cli.node_folder import CREDENTIAL, NodeSettings
 from tracetogether.healthcode.wallet import HeldPass, Wallet
+from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.whole_file import read_secret, replace_secret
 
 PASSES: Final = "phone.passes"

@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli.console import answer, note, right, table
 from tracetogether.cli.options import EXISTING_FOLDER, FILE, allow_plain_http, as_json, pin_digits
@@ -38,6 +38,7 @@ from tracetogether.errors import (
     StoreError,
 )
 from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS
+from tracetogether.phone_registration import PhoneRegistration
 
 
 @click.command()

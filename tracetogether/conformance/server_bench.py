@@ -11,10 +11,11 @@ from typing import Any, Final, TypeVar
 
 import urllib3
 
-from tracetogether.adapters.http_client import PhoneRegistration, checked_address
+from tracetogether.adapters.http_client import checked_address
 from tracetogether.conformance.checklist import CheckNotTriedError, require
 from tracetogether.conformance.known_answers import shipped
 from tracetogether.errors import AuthorityError, UnreachableError
+from tracetogether.phone_registration import PhoneRegistration
 
 _TIMEOUT_S: Final = 30.0
 _MOST_SHOWN: Final = 60

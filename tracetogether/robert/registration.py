@@ -26,7 +26,7 @@ NOT_EXPOSED: Final = b"\x00"
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneRegistration:
+class RobertRegistration:
     """What a phone keeps of its registration.
 
     Attributes:
@@ -98,7 +98,7 @@ class PhoneEnrolment:
 
     def finished(
         self, answer: bytes, issued_at: float | None = None
-    ) -> tuple[PhoneRegistration, HelloTuples]:
+    ) -> tuple[RobertRegistration, HelloTuples]:
         """Read the server's answer: what to keep, and the first tuples.
 
         Raises:
@@ -106,5 +106,5 @@ class PhoneEnrolment:
         """
         mac_key, tuples_key = phone_keys(self._shared)
         start = int.from_bytes(answer[:START_BYTES])
-        registered = PhoneRegistration(mac_key, tuples_key, start)
+        registered = RobertRegistration(mac_key, tuples_key, start)
         return registered, registered.tuples(answer[START_BYTES:], issued_at)
