@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.authority_world import NOON
+from tests.contracts.test_kept_counts import check
 from tests.old_schemas import REVISIONS, in_postgres, of_first_schema, of_schema
 from tests.restored_desk import KEPT, RestoredDesk, command, traced
 from tracetogether.adapters.sql_store.databases import UnreadableError
@@ -199,6 +200,13 @@ def test_made_up_data_comes_back_in_a_new_folder(
     shutil.copy(new.folder / KEYS, back.folder / KEYS)
     back.ran("restore", again)
     assert back.rows() == before
+
+
+def test_a_restore_counts_each_followed_contact_once(desk: RestoredDesk, tmp_path: Path) -> None:
+    """Triggers count the contacts while they are copied, to the backup and from it."""
+    desk.ran("backup", str(tmp_path / "file"))
+    desk.ran("restore", str(tmp_path / "file"), "--yes")
+    desk.work(lambda service: check(service.store))
 
 
 def test_everything_comes_back_after_a_wrong_restore(

@@ -17,13 +17,19 @@ from tracetogether.adapters.sql_store.databases import (
     quoted,
     store_error,
 )
+from tracetogether.adapters.sql_store.figure_tables import FOLLOWED_COUNTS
 from tracetogether.adapters.sql_store.migrating import migrate, revision_of
 from tracetogether.adapters.sql_store.tables import DAILY, METADATA
 from tracetogether.errors import StoreError
 from tracetogether.whole_file import PRIVATE
 
-_OURS: Final = ("refuse_change",)
+_OURS: Final = (
+    "refuse_change",
+    *(f"followed_counts_{event}" for event in ("insert", "delete", "update")),
+)
 """Functions that the migrations make on PostgreSQL; they are dropped with the tables."""
+_COUNTED: Final = FOLLOWED_COUNTS.name
+"""The table that triggers fill while the rows that they count are copied."""
 _ROWS_AT_ONCE: Final = 2_000
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -93,6 +99,8 @@ def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
             _empty(connection, database.place)
             migrate(connection)
             for table in METADATA.sorted_tables:
+                if table is FOLLOWED_COUNTS:
+                    continue
                 names = [column.name for column in table.columns]
                 if table in DAILY:
                     days = file.execute(f'SELECT DISTINCT day FROM "{table.name}"').fetchall()  # noqa: S608 - a table of our own
@@ -190,7 +198,7 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
         tables = [
             name
             for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if name != "alembic_version" and not name.startswith("sqlite_")
+            if name not in {"alembic_version", _COUNTED} and not name.startswith("sqlite_")
         ]
         for table in tables:
             names = [row[1] for row in copy.execute(f'PRAGMA table_info("{table}")')]
