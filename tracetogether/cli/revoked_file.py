@@ -13,11 +13,11 @@ from tracetogether.parameters import RETENTION
 from tracetogether.whole_file import PRIVATE, read_secret, write_whole
 
 REVOKED: Final = "revoked.txt"
-WITHDRAWN, DISABLED, PASSWORD = "withdrawn", "disabled", "password"
+WITHDRAWN, DISABLED, PASSWORD, RETIRED = "withdrawn", "disabled", "password", "retired"
 
 
 def append_revoked(folder: Path, kind: str, subject: str) -> None:
-    """Append a line: ``withdrawn`` digest, ``disabled`` name or ``password`` name, and the time.
+    """Append a line: its kind, the digest, name or place that it is about, and the time.
 
     Raises:
         StoreError: it can't be written.
@@ -51,7 +51,7 @@ def read_revoked(folder: Path) -> Revoked:
         return Revoked()
     withdrawals: dict[bytes, float] = {}
     passwords: dict[str, float] = {}
-    disabled = set()
+    disabled, retired = set(), set()
     for line in read_secret(folder / REVOKED).splitlines():
         try:
             kind, subject, at = line.split()
@@ -61,9 +61,11 @@ def read_revoked(folder: Path) -> Revoked:
                 passwords[subject] = float(at)
             elif kind == DISABLED:
                 disabled.add(subject)
+            elif kind == RETIRED:
+                retired.add(subject)
         except ValueError:  # a line that was cut off by a power cut
             continue
-    return Revoked(withdrawals, frozenset(disabled), passwords)
+    return Revoked(withdrawals, frozenset(disabled), passwords, frozenset(retired))
 
 
 def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
@@ -75,6 +77,7 @@ def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
     path = folder / REVOKED
     disabled = {operator.name for operator in store.operators() if operator.disabled}
     withdrawn = dict(store.withdrawals())
+    retired = {place.place_id for place in store.places.all() if place.retired_at is not None}
     with locked(folder):
         listed = read_revoked(folder)
         lines = read_secret(path).splitlines(keepends=True) if path.exists() else []
@@ -85,6 +88,7 @@ def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
             if digest not in listed.withdrawals
         ]
         kept += [f"{DISABLED} {name} {now:.3f}\n" for name in sorted(disabled - listed.disabled)]
+        kept += [f"{RETIRED} {place} {now:.3f}\n" for place in sorted(retired - listed.retired)]
         if kept != lines:
             write_whole(path, "".join(kept), mode=PRIVATE)
 

@@ -23,7 +23,11 @@ class PlaceTables(TableAccess):
         """Store a changed place; return False if there is none with its id."""
         values = _PLACE.values(place)
         which = PLACES.update().where(PLACES.c.place_id == values.pop("place_id"))
-        return self._changed(which.values(**values))
+        with self._transactions.writing():
+            changed = self._changed(which.values(**values))
+            if changed and place.retired_at is not None:
+                self._transactions.revoked("retired", place.place_id)
+        return changed
 
     def place(self, place_id: str) -> Place | None:
         """Return a place, or None."""

@@ -18,7 +18,11 @@ from tracetogether.authority.open_data.cells import (
 )
 from tracetogether.authority.open_data.files import day_csv
 from tracetogether.authority.open_data.noise import Draws, discrete_laplace, noise_within
-from tracetogether.authority.open_data.store import FoundContact, OpenStore
+from tracetogether.authority.open_data.store import (
+    OPEN_DATA_FROM,
+    FoundContact,
+    OpenStore,
+)
 from tracetogether.authority.status.appeal import AppealState
 from tracetogether.authority.status.issuing import NOTICED
 from tracetogether.authority.status.restriction import Ground, RestrictionEvidence
@@ -228,10 +232,11 @@ class OpenData:
     def _due(self, now: float) -> list[OpenDay]:
         today = self.days.day(now)
         published = set(self.store.open_data.published_days())
+        since = float(self.store.setting(OPEN_DATA_FROM) or 0)
         return [
             self._made(day)
             for day in range(today - self.rules.kept_days, today - self.rules.after_days + 1)
-            if day not in published and self.keys.has_day(day)
+            if day not in published and self.days.start(day + 1) > since and self.keys.has_day(day)
         ]
 
     def _made(self, day: int) -> OpenDay:

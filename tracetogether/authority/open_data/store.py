@@ -4,12 +4,15 @@ from __future__ import annotations  # the modules that define these types import
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tracetogether.authority.status.store import RestrictingStore
 
 if TYPE_CHECKING:
     from tracetogether.authority.open_data.publishing import OpenDay
+
+OPEN_DATA_FROM: Final = "open_data_from"
+"""Setting: days that ended before that time (epoch seconds) are not published any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 
 from tracetogether.authority.access.audit import Audit, AuditEntry
 from tracetogether.authority.access.credentials import withdrawal_digest
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.intake.uploads import unseal
+from tracetogether.authority.open_data.store import OPEN_DATA_FROM
 from tracetogether.authority.oversight.custody import CHECK_VALUE
 from tracetogether.authority.oversight.store import AuthorityStore
+from tracetogether.authority.presence.publishing import TRIPS_KIND, WARNINGS_KIND
+from tracetogether.authority.presence.reported import KeptPackage
 from tracetogether.authority.status.restriction import Ending
 from tracetogether.crypto import equal
 from tracetogether.errors import ConflictError, KeyRingError, SealError
@@ -24,11 +28,13 @@ class Revoked:
         withdrawals: when a user withdrew (epoch seconds), by digest of the user id.
         disabled: names of operators who were disabled.
         passwords: when an operator's password was set last (epoch seconds), by name.
+        retired: ids of places that have retired.
     """
 
     withdrawals: Mapping[bytes, float] = field(default_factory=dict)
     disabled: frozenset[str] = frozenset()
     passwords: Mapping[str, float] = field(default_factory=dict)
+    retired: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,11 @@ def carry_over(
 
     Users who withdrew stay deleted. Operators are as they are at present: a disabled operator
     stays so, old passwords stay dead, sessions end. PINs are void, used upload tokens stay used,
-    and requests that were counted stay counted. Retired places stay retired. Orders, restrictions
-    and appeals are as they are at present; where ``present`` is None, the restrictions of the
-    backup end, since nobody knows which were lifted since. The audit log goes on where it has come
+    and requests that were counted stay counted. Retired places stay retired, screens that were
+    ended stay ended. What everybody has read stays: warnings, and figures, so that no day is
+    published a second time. Decisions on warnings stay. Orders, restrictions and appeals are as
+    they are at present; where ``present`` is None, the restrictions of the backup end, since nobody
+    knows which were lifted since, and so do its screens. The audit log goes on where it has come
     to.
 
     Args:
@@ -151,12 +159,63 @@ def carry_over(
             restored.raise_counts(present.all_counts())
             for name, value in present.settings().items():
                 restored.put_setting(name, value)
-            for place in present.places.all():  # a retired one stays retired
-                restored.places.change(place)
+        _carry_places(present, restored, revoked, now)
+        _carry_screens(present, restored)
+        _carry_published(present, restored, now)
         _carry_status(present, restored, now)
         said = asdict(carried) | broken_off
         Audit(restored).record("backup.restored", now, by=CONSOLE.name, **said)
     return carried
+
+
+def _carry_places(
+    present: AuthorityStore | None, restored: AuthorityStore, revoked: Revoked, now: float
+) -> None:
+    """Take the present places over; retire those of the backup that have retired since."""
+    if present is not None:
+        for place in present.places.all():
+            if not restored.places.change(place):
+                restored.places.add(place)
+    for place in restored.places.all():
+        # A place that has retired is deleted after a while, one in service never is.
+        gone = present is not None and present.places.place(place.place_id) is None
+        if place.retired_at is None and (gone or place.place_id in revoked.retired):
+            restored.places.change(replace(place, retired_at=now, retired_by=CONSOLE.name))
+
+
+def _carry_screens(present: AuthorityStore | None, restored: AuthorityStore) -> None:
+    """Replace the backup's screens by the present ones, or by none if nobody knows them."""
+    for screen in restored.screens():
+        restored.drop_screen(screen.name)
+    for screen in () if present is None else present.screens():
+        restored.put_screen(screen)
+
+
+def _carry_published(present: AuthorityStore | None, restored: AuthorityStore, now: float) -> None:
+    """Take over what everybody has read, and what was decided on warnings.
+
+    A day that is published twice shows more of a person than one that is published once. Where
+    nobody knows which days are out, those that ended before the restore are never published.
+    """
+    if present is None:
+        restored.put_setting(OPEN_DATA_FROM, repr(now))
+        return
+    for day in present.open_data.published():
+        restored.open_data.publish(day)
+    kept, newer = restored.presence, present.presence
+    for kind in (WARNINGS_KIND, TRIPS_KIND):
+        for line in newer.packages(kind):
+            body = newer.package(kind, line.number, line.edition)
+            if body is not None:
+                kept.add_package(KeptPackage(kind, line.number, line.edition, body, line.entries))
+    for visit in (*kept.waiting_visits(), *kept.released_visits(inf)):
+        decided = newer.visit(visit.visit_id)
+        if decided is not None:
+            kept.change_visit(decided)
+    for trip in kept.waiting_trips():
+        stated = newer.trip(trip.trip_id)
+        if stated is not None:
+            kept.change_trip(stated)
 
 
 def _carry_status(present: AuthorityStore | None, restored: AuthorityStore, now: float) -> None:
