@@ -508,7 +508,7 @@ NO_CALLER = {
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
     *("places.kept", "places.found", "stays.stays_of"),
-    *("visits.take", "publishing.publish", "warnings.check_aboard"),
+    *("visits.take", "publishing.publish", "warnings.check_aboard", "warnings.band_of"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
     *FIGURES_FOR_NOBODY,
 }

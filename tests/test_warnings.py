@@ -1,6 +1,7 @@
 """From a case's visits to the packages that everybody downloads: who decides, and what shows."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import combinations
 
@@ -10,7 +11,8 @@ import pytest
 from tests.conftest import counted_entropy
 from tests.presence_world import BAR, CAFE, DAY, HOUR, MEI, NOON, RAVI, PresenceWorld, sent
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
-from tracetogether.authority.presence.publishing import warned_times
+from tracetogether.authority.presence.deciding import SeatRow
+from tracetogether.authority.presence.publishing import trips_kind, warned_times
 from tracetogether.authority.presence.reported import ReportedVisit
 from tracetogether.authority.presence.taking import SentTrip, SentVisit
 from tracetogether.crypto import sha256
@@ -25,7 +27,7 @@ from tracetogether.presence.matching import same_places
 from tracetogether.presence.packages import WarningPackage
 from tracetogether.presence.posters import Poster, make_poster
 from tracetogether.presence.sealed import SealedVisit
-from tracetogether.presence.trips import Trip
+from tracetogether.presence.trips import Trip, read_trips
 from tracetogether.presence.visits import Visit
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -267,6 +269,58 @@ def test_trips_are_listed_with_twenty_aboard_and_without_seats() -> None:
     warnings.state_aboard(same.kept.trip_id, 30, "counted", NEXT, by=MEI)
     world.authority.publishing.publish(NEXT + HOUR)
     assert world.trip_lists(NEXT + HOUR)[DAY - 2].trips == (row,), "two cases, one trip"
+
+
+def test_a_list_names_a_band_of_rows_and_the_row_is_kept_nowhere() -> None:
+    world = PresenceWorld.new()
+    case, warnings = world.case_of(), world.authority.warnings
+    world.report(case, trips=[SentTrip("G1234", "2020-05-02", str(car)) for car in (5, 6)])
+    full, half = (shown.kept.trip_id for shown in warnings.of_case(case.case_id, by=MEI).trips)
+    for wrong in (SeatRow(0, 18), SeatRow(19, 18), SeatRow(1, 1_000)):
+        with pytest.raises(InvalidRequestError) as caught:
+            warnings.state_aboard(full, 85, "counted", NOON, seat=wrong, by=MEI)
+        assert caught.value.code == "seat-rows"
+    told = warnings.state_aboard(full, 85, "counted", NOON, seat=SeatRow(11, 18), by=MEI)
+    assert (told.first_row, told.last_row) == (7, 12)
+    told = warnings.state_aboard(half, 39, "counted", NOON, seat=SeatRow(11, 18), by=MEI)
+    assert (told.first_row, told.last_row) == (0, 0), "half a car would hold fewer than 20"
+    world.authority.publishing.publish(NEXT)
+    (listed,) = world.trip_lists(NEXT).values()
+    assert sorted((row.first_row, row.last_row) for row in listed.trips) == [(0, 0), (7, 12)]
+    same = warnings.state_aboard
+    with pytest.raises(ConflictError):
+        same(full, 85, "counted", NOON, seat=SeatRow(1, 18), by=MEI)
+    entries = world.authority.audit.entries(by=CONSOLE)
+    told_rows = [entry.details["rows"] for entry in entries if entry.act == "trip.confirmed"]
+    assert told_rows == [6, 0]
+
+
+def test_a_day_of_very_many_trips_is_published_in_256_parts() -> None:
+    world = PresenceWorld.new()
+    case, warnings = world.case_of(), world.authority.warnings
+    world.report(case, trips=[SentTrip("G1234", "2020-05-02", str(car)) for car in range(1, 6)])
+    for shown in warnings.of_case(case.case_id, by=MEI).trips:
+        warnings.state_aboard(shown.kept.trip_id, 85, "counted", NOON, by=MEI)
+    publishing = replace(world.authority.publishing, whole_day_bytes=5 * 36 - 1)
+    assert publishing.publish(NEXT) == 1
+    assert publishing.publish(NEXT + HOUR) == 0, "nothing changed"
+    (day,) = world.trip_lists(NEXT).values()
+    assert (day.divided, day.trips) == (True, ())
+    kept = world.store.presence
+    (line,) = kept.packages("trips")
+    parts = [
+        read_trips(
+            kept.package(trips_kind(at), line.number, line.edition) or b"", world.trust(NEXT)
+        )
+        for at in range(256)
+    ]
+    assert [part.prefix for part in parts] == list(range(256))
+    assert all(row.place[0] == part.prefix for part in parts for row in part.trips)
+    assert {row.place for part in parts for row in part.trips} == {
+        sha256(Trip.of("G1234", "2020-05-02", str(car)).location_id) for car in range(1, 6)
+    }
+    world.authority.purge(NOON + 30 * SECONDS_PER_DAY, clock_is_right=True)
+    assert [kept.packages(trips_kind(at)) for at in (None, 0, 255)] == [[], [], []]
 
 
 def test_a_warned_place_adds_the_digests_of_its_tempids_and_as_many_fakes() -> None:

@@ -163,8 +163,11 @@ def test_a_package_never_changes_and_old_ones_go(tried: Tried) -> None:
         assert kept.add_package(KeptPackage("trips", 7, edition, b"t" * edition))
     assert kept.packages("warnings") == [PackageLine(7, 7, 5, 2), PackageLine(9, 9, 4)]
     assert kept.packages("trips") == [PackageLine(7, 22, 22)]
-    assert kept.drop_packages("trips", 0, 22) == 2
+    for number, edition in ((7, 20), (7, 22), (5, 5)):
+        assert kept.add_package(KeptPackage("trips/0f", number, edition, b"part"))
+    assert kept.drop_packages("trips", 6, 22) == 4
     assert kept.packages("trips") == [PackageLine(7, 22, 22)]
+    assert kept.packages("trips/0f") == [PackageLine(7, 22, 4)]
     assert kept.drop_packages("trips", 0, 99) == 0
     assert kept.drop_packages("warnings", 9, 0) == 1
     assert kept.packages("warnings") == [PackageLine(9, 9, 4)]

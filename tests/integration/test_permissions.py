@@ -114,7 +114,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/appeals/{appeal_id}/decide": {"outcome": "upheld"},
     "POST /v1/reports/visits/{visit_id}/confirm": {"reason": "x"},
     "POST /v1/reports/visits/{visit_id}/refuse": {"reason": "x"},
-    "POST /v1/reports/trips/{trip_id}/confirm": {"aboard": 80, "reason": "x"},
+    "POST /v1/reports/trips/{trip_id}/confirm": {
+        "aboard": 80,
+        "row": 12,
+        "rows": 18,
+        "reason": "x",
+    },
     "POST /v1/reports/trips/{trip_id}/refuse": {"reason": "x"},
     "POST /v1/policies/least-chance": {"least_chance": 0.3},
 }

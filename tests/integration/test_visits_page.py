@@ -113,14 +113,21 @@ def test_what_was_typed_is_given_back_with_what_is_wrong(site: Pages, case: Case
         ({"trip": ""}, "trip"),
         ({"aboard": "many"}, "aboard"),
         ({"trip_reason": " "}, "trip_reason"),
+        ({"seat_row": "12"}, "seat_row"),
+        ({"seat_row": "19", "seat_rows": "18"}, "seat_row"),
     ):
         status, page = visitor.post(f"{here}/decide-trip", **(form | {"aboard": "80"} | changed))
         assert status in {400, 404}, changed
         assert re.search(rf'id="{field}"[^>]*aria-invalid="true"', page), changed
-    status, _ = visitor.post(f"{here}/decide-trip", **(form | {"aboard": "80", "confirm": "yes"}))
+    good = form | {"aboard": "85", "seat_row": "12", "seat_rows": "18"}
+    status, _ = visitor.post(f"{here}/decide-trip", **good)
+    assert "rows 7 to 12" in visitor.text()
+    status, _ = visitor.post(f"{here}/decide-trip", **(good | {"confirm": "yes"}))
     assert status == 303
-    kept = site.world.authority.warnings.trip(shown.kept.trip_id, by=CONSOLE).kept
-    assert (kept.state.value, kept.aboard, kept.decided_by) == ("released", 80, "ravi")
+    found = site.world.authority.warnings.trip(shown.kept.trip_id, by=CONSOLE)
+    assert (found.first_row, found.last_row) == (7, 12)
+    kept = found.kept
+    assert (kept.state.value, kept.aboard, kept.decided_by) == ("released", 85, "ravi")
 
 
 def test_a_supervisor_sees_the_page_and_decides_nothing(site: Pages, case: Case) -> None:

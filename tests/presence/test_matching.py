@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -169,24 +170,41 @@ def test_what_is_no_trip_is_refused_by_name(words: tuple[str, ...], code: str) -
 
 
 def test_how_far_from_a_case_somebody_sat() -> None:
-    band = published_band(TRAIN, 12)
-    assert band == (9, 12)
-    assert {published_band(TRAIN, row) for row in range(9, 13)} == {band}
+    band = published_band(12, rows=18, aboard=85)
+    assert band == (7, 12)
+    assert {published_band(row, rows=18, aboard=85) for row in range(7, 13)} == {band}
     warning = TripWarning.of(TRAIN, *band)
-    found = {row: rows_apart(TRAIN, row, warning) for row in (1, 6, 9, 10, 12, 16)}
+    found = {row: rows_apart(TRAIN, row, warning) for row in (1, 4, 9, 10, 12, 16)}
     assert {row: (apart.least, apart.most, apart.near) for row, apart in found.items()} == {
-        1: (8, 11, "no"),
-        6: (3, 6, "maybe"),
+        1: (6, 11, "no"),
+        4: (3, 8, "maybe"),
         9: (0, 3, "yes"),
-        10: (0, 2, "yes"),
-        12: (0, 3, "yes"),
-        16: (4, 7, "no"),
+        10: (0, 3, "yes"),
+        12: (0, 5, "maybe"),
+        16: (4, 9, "no"),
     }
     assert rows_apart(TRAIN, 5, TripWarning.of(TRAIN)) is None
     assert row_of(" 05f") == 5
     for wrong in ("", "A", "0A", "12I", "1000A", "12AA"):
         with pytest.raises(InvalidRequestError):
             row_of(wrong)
+
+
+@pytest.mark.parametrize(
+    ("rows", "aboard"), [(18, 85), (18, 20), (18, 39), (18, 40), (31, 180), (3, 999), (999, 20)]
+)
+def test_every_band_of_rows_holds_twenty_people_who_sit_evenly(rows: int, aboard: int) -> None:
+    bands = [published_band(row, rows, aboard) for row in range(1, rows + 1)]
+    if (0, 0) in bands:
+        assert set(bands) == {(0, 0)}
+        assert rows // 2 * aboard < 20 * rows  # half of the rows would hold fewer
+        return
+    for row, (first, last) in enumerate(bands, 1):
+        assert first <= row <= last <= rows
+        assert (last - first + 1) * aboard >= 20 * rows
+    ordered = sorted(set(bands))
+    assert [ordered[0][0], ordered[-1][1]] == [1, rows]
+    assert all(this[1] + 1 == then[0] for this, then in pairwise(ordered))
 
 
 def test_noted_trips_are_kept_21_days_and_compared_on_the_phone() -> None:

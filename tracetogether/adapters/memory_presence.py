@@ -184,12 +184,14 @@ class MemoryPresence:
 
     def drop_packages(self, kind: str, before: int, edition: int) -> int:
         """Delete packages with numbers below ``before``, and editions below ``edition``."""
-        newest = {line.number: line.edition for line in self.packages(kind)}
+        newest: dict[tuple[str, int], int] = {}
+        for found, number, made in sorted(self._packages):
+            newest[found, number] = made
         old = [
             key
             for key in self._packages
-            if key[0] == kind
-            and (key[1] < before or (key[2] < edition and key[2] < newest[key[1]]))
+            if key[0].partition("/")[0] == kind
+            and (key[1] < before or key[2] < min(edition, newest[key[:2]]))
         ]
         for key in old:
             del self._packages[key]

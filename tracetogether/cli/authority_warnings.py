@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from tracetogether.authority.access.permissions import CONSOLE
-from tracetogether.authority.presence.deciding import ShownTrip, ShownVisit
+from tracetogether.authority.presence.deciding import SeatRow, ShownTrip, ShownVisit
 from tracetogether.authority.presence.publishing import TRIPS_KIND, WARNINGS_KIND
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
@@ -60,6 +60,7 @@ def list_warnings(case_id: str | None, folder: Path, *, as_json: bool) -> None:
         (fixed("case"), lambda row: row.kept.case_id),
         ("service", trip_text),
         (right("aboard"), lambda row: "" if row.kept.aboard is None else str(row.kept.aboard)),
+        ("rows", lambda row: f"{row.first_row}-{row.last_row}" if row.first_row else ""),
         ("state", lambda row: row.kept.state.value),
     )
 
@@ -135,21 +136,45 @@ def refuse_visit(
 @warnings.command("confirm-trip")
 @click.argument("trip_id")
 @click.option("--aboard", type=int, required=True, help="People in the car, or the aircraft: 20+.")
+@click.option("--row", type=int, help="Row in which the case sat; it is not kept.")
+@click.option("--rows", type=int, help="How many rows the car or the aircraft has.")
 @reason_option
 @yes_option
 @operator_option
 @folder_option
 def confirm_trip(
-    trip_id: str, aboard: int, reason: str, token_file: Path | None, folder: Path, *, yes: bool
+    trip_id: str,
+    aboard: int,
+    row: int | None,
+    rows: int | None,
+    reason: str,
+    token_file: Path | None,
+    folder: Path,
+    *,
+    yes: bool,
 ) -> None:
-    """Publish TRIP_ID, with at least 20 aboard; say in the reason where the number comes from."""
+    """Publish TRIP_ID, with at least 20 aboard; say in the reason where the number comes from.
+
+    With --row and --rows passengers see how far from the case they sat: the list gets a band of
+    rows in which at least 20 people sat, if all sat evenly.
+    """
+    if (row is None) != (rows is None):
+        raise click.UsageError("give both --row and --rows, or none of them")
+    seat = None if row is None or rows is None else SeatRow(row, rows)
     now = time.time()
     with opened_folder(folder) as service, acting(service, token_file, now) as by:
+        what = _rows_text(service.warnings.band_of(aboard, seat), asked=seat is not None)
         if not yes:
             asked = trip_text(service.warnings.trip(trip_id, by=by))
-            click.confirm(f"Publish {asked}, with {aboard} aboard?", abort=True, err=True)
-        service.warnings.state_aboard(trip_id, aboard, reason, now, by=by)
-    say(f"The trip {trip_id} is published after the next full hour, without a seat")
+            click.confirm(f"Publish {asked}, with {aboard} aboard, {what}?", abort=True, err=True)
+        service.warnings.state_aboard(trip_id, aboard, reason, now, seat=seat, by=by)
+    say(f"The trip {trip_id} is published after the next full hour, {what}")
+
+
+def _rows_text(band: tuple[int, int], *, asked: bool) -> str:
+    if any(band):
+        return f"with rows {band[0]} to {band[1]}"
+    return "without rows: too few were aboard for a part of it" if asked else "without rows"
 
 
 @warnings.command("refuse-trip")

@@ -1,17 +1,16 @@
 """Seats on trains and aircraft: how many rows apart, reckoned on the phone.
 
-A warning names a band of rows, not a seat: rows in blocks with about as many seats as people must
-be aboard at least. So the distance has a least and a most.
+A warning names a band of rows, not a seat: enough rows that at least 20 people sat in them, if all
+sat evenly. So the distance has a least and a most.
 """
 
 import re
 from dataclasses import dataclass
-from math import ceil
 from typing import Final
 
 from tracetogether.errors import InvalidRequestError
 from tracetogether.parameters import VISITS
-from tracetogether.presence.trips import MOST_ROW, Trip, TripWarning
+from tracetogether.presence.trips import Trip, TripWarning
 
 _SEAT: Final = re.compile(r"0*([1-9][0-9]{0,2})([A-HJ-L]?)")
 
@@ -22,32 +21,23 @@ class SeatRule:
 
     Attributes:
         name: of the kind.
-        abreast: seats in a row.
         near_rows: passengers at most this many rows away count as near.
         source: where ``near_rows`` comes from.
     """
 
     name: str
-    abreast: int
     near_rows: int
     source: str
-
-    @property
-    def band_rows(self) -> int:
-        """How many rows a published band has: as many seats as people aboard at least."""
-        return ceil(VISITS.least_aboard / self.abreast)
 
 
 TRAIN: Final = SeatRule(
     "train",
-    abreast=5,  # assumed: second class of Chinese high-speed trains, three and two seats
     near_rows=3,
     source="Hu et al. 2020, doi 10.1093/cid/ciaa1057: passengers within three rows and five "
     "columns were followed up; from memory",
 )
 FLIGHT: Final = SeatRule(
     "flight",
-    abreast=6,  # assumed: one aisle, three seats on each side
     near_rows=2,
     source="WHO, Tuberculosis and air travel, 3rd edition 2008: the same row, two in front and "
     "two behind; from memory",
@@ -92,18 +82,32 @@ def row_of(seat: str) -> int:
     return int(found[1])
 
 
-def published_band(trip: Trip, row: int) -> tuple[int, int]:
+def published_band(row: int, rows: int, aboard: int) -> tuple[int, int]:
     """Return the first and last row of the band that is published of a case's row.
 
-    Bands are fixed blocks: where a case sat within its band can't be seen.
+    The rows are divided into equal bands, whatever row is asked about: where a case sat within its
+    band can't be seen. If all sit evenly, at least 20 people sit in each band.
+
+    Args:
+        row: the case's, from 1.
+        rows: how many the car or the aircraft has.
+        aboard: how many people were in it.
+
+    Returns:
+        (0, 0), which is no band, where the whole car or aircraft would be one.
 
     Example:
-        >>> published_band(Trip.of("G1234", "2020-01-25", "5"), 12)
-        (9, 12)
+        >>> published_band(12, rows=18, aboard=85)
+        (7, 12)
+        >>> published_band(12, rows=18, aboard=39)
+        (0, 0)
     """
-    size = rule_of(trip).band_rows
-    first = (row - 1) // size * size + 1
-    return first, min(first + size - 1, MOST_ROW)
+    least = -(-VISITS.least_aboard * rows // aboard)  # rounded up
+    count = rows // least
+    if count < 2:
+        return 0, 0
+    band = (row - 1) * count // rows
+    return -(-band * rows // count) + 1, -(-(band + 1) * rows // count)
 
 
 def rows_apart(trip: Trip, row: int, warning: TripWarning) -> RowsApart | None:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from tracetogether.authority.presence.reported import VisitRefusal, WarningState
 from tracetogether.parameters import VISIT_REPORTS
+from tracetogether.presence.trips import MOST_ROW
 from tracetogether.shapes.bodies import AnswerBody, DayText, RequestBody, path
 
 _MOST = VISIT_REPORTS.most_sent
@@ -123,6 +124,8 @@ class TripLine(AnswerBody):
     service: Annotated[str | None, path("trip.service")] = None
     car: Annotated[str | None, path("trip.car")] = None
     aboard: Annotated[int | None, path("kept.aboard")]
+    first_row: Annotated[int, Field(description="Of the rows that are published; 0: none are.")]
+    last_row: int
     decided_by: Annotated[str, path("kept.decided_by")]
     reason: Annotated[str, path("kept.reason")]
 
@@ -141,7 +144,18 @@ class WarningDecision(RequestBody):
 
 
 class TripConfirmation(RequestBody):
-    """How many were aboard; a trip with fewer than 20 is not published."""
+    """How many were aboard, and in which row the case sat; with fewer than 20 it isn't published.
+
+    `row` and `rows` come together, or not at all.
+    """
 
     aboard: Annotated[int, Field(ge=0, le=2**31 - 1, examples=[80])]
+    row: Annotated[
+        int | None,
+        Field(ge=1, le=MOST_ROW, description="The case's; it is not kept.", repr=False),
+    ] = None
+    rows: Annotated[
+        int | None,
+        Field(ge=1, le=MOST_ROW, description="How many the car or the aircraft has."),
+    ] = None
     reason: _Reason

@@ -16,7 +16,7 @@ from tracetogether.presence.packages import write_bundle
 from tracetogether.units import SECONDS_PER_MINUTE
 
 MEDIA_TYPE: Final = "application/cose"
-_HELD_BYTES: Final = 32_000_000
+HELD_BYTES: Final = 32_000_000
 _TAG_DIGITS: Final = 32
 
 
@@ -34,7 +34,7 @@ class PackageAnswers:
     """
 
     def __init__(
-        self, store: PresenceStore, kind: str, cache: str, held_bytes: int = _HELD_BYTES
+        self, store: PresenceStore, kind: str, cache: str, held_bytes: int = HELD_BYTES
     ) -> None:
         """Make the answers of a kind; ``cache`` is the Cache-Control header of a package."""
         self._store = store

@@ -4,14 +4,15 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Header, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from tracetogether.adapters.http_api.described import OF_VISITS, refused
 from tracetogether.adapters.http_api.guard import By
-from tracetogether.adapters.http_api.packages import MEDIA_TYPE, PackageAnswers
+from tracetogether.adapters.http_api.packages import HELD_BYTES, MEDIA_TYPE, PackageAnswers
 from tracetogether.adapters.http_api.upload_tokens import by_upload_token, checked_sender
 from tracetogether.authority.cases.case import day_of
-from tracetogether.authority.presence.publishing import TRIPS_KIND, WARNINGS_KIND
+from tracetogether.authority.presence.deciding import SeatRow
+from tracetogether.authority.presence.publishing import WARNINGS_KIND, trips_kind
 from tracetogether.authority.presence.taking import SentTrip, SentVisit
 from tracetogether.authority.service import Authority
 from tracetogether.parameters import VISIT_REPORTS, VISITS
@@ -24,6 +25,7 @@ MAX_VISITS_BYTES: Final = 1_048_576
 VISITS_BUCKET_BYTES: Final = 16_384
 _MINUTE: Final = "public, max-age=60"
 _FOR_EVER: Final = f"public, max-age={VISIT_REPORTS.kept_s}, immutable"
+_PART_BYTES: Final = HELD_BYTES // 256
 _MOST_HOUR: Final = 2**31 - 1
 _PACKAGE: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -43,7 +45,13 @@ def warnings_for_everybody(authority: Authority, clock: Callable[[], float]) -> 
     store = authority.store.presence
     warnings = PackageAnswers(store, WARNINGS_KIND, _FOR_EVER)
     bundles = PackageAnswers(store, WARNINGS_KIND, _MINUTE)
-    trips = PackageAnswers(store, TRIPS_KIND, _MINUTE)
+    trips = {
+        prefix: PackageAnswers(store, trips_kind(prefix), _MINUTE, held_bytes)
+        for prefix, held_bytes in [
+            (None, HELD_BYTES),
+            *((part, _PART_BYTES) for part in range(256)),
+        ]
+    }
 
     @router.get("/warnings")
     def warning_index(response: Response) -> shapes.WarningIndex:
@@ -77,13 +85,24 @@ def warnings_for_everybody(authority: Authority, clock: Callable[[], float]) -> 
 
     @router.get("/trips/{date}", response_class=Response, responses=_PACKAGE)
     def trip_list(
-        request: Request, date: Annotated[dt.date, Path(examples=["2020-01-25"])]
+        request: Request,
+        date: Annotated[dt.date, Path(examples=["2020-01-25"])],
+        prefix: Annotated[
+            str | None,
+            Query(
+                pattern="^[0-9a-f]{2}$",
+                description="Of a divided day: the part whose digests begin with this byte.",
+            ),
+        ] = None,
     ) -> Response:
         """Return the trips of cases on a date: those with at least 20 aboard, without seats.
 
-        A list grows at full hours while trips of that date are reported.
+        A trip has a band of rows where a tracer gave one. A list grows at full hours while trips
+        of that date are reported. A day of more than 5 MB is divided into 256 parts: the answer
+        without `prefix` then says so, and holds no trips.
         """
-        return trips.at(request, day_of(date), clock())
+        part = None if prefix is None else int(prefix, 16)
+        return trips[part].at(request, day_of(date), clock())
 
     return router
 
@@ -161,8 +180,17 @@ def add_reports(router: APIRouter, authority: Authority, clock: Callable[[], flo
 
     @router.post("/reports/trips/{trip_id}/confirm")
     def confirm_trip(by: By, trip_id: str, asked: shapes.TripConfirmation) -> shapes.TripLine:
-        """State how many were aboard a trip: with at least 20 it is published. Role: tracer."""
-        found = authority.warnings.state_aboard(trip_id, asked.aboard, asked.reason, clock(), by=by)
+        """State how many were aboard a trip: with at least 20 it is published. Role: tracer.
+
+        With `row` and `rows` the list gets a band of rows in which at least 20 people sat, if all
+        sat evenly. The row itself is not kept.
+        """
+        seat = None
+        if asked.row is not None or asked.rows is not None:
+            seat = SeatRow(asked.row or 0, asked.rows or 0)
+        found = authority.warnings.state_aboard(
+            trip_id, asked.aboard, asked.reason, clock(), seat=seat, by=by
+        )
         return shapes.TripLine.of(found)
 
     @router.post("/reports/trips/{trip_id}/refuse")

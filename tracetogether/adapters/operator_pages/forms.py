@@ -30,6 +30,7 @@ FIELDS: Final = frozenset(
         *("number", "spoken"),
         *("place_name", "site"),
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
+        *("seat_row", "seat_rows"),
         *("shift_reason", "next_day", "next_time"),
     }
 )

@@ -1,5 +1,6 @@
 """Places and visits of a case: its fourteen days as a picture, and which warnings are published."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
@@ -9,7 +10,13 @@ from tracetogether.adapters.operator_pages.days_picture import days_picture
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.rendering import day_text, time_text
 from tracetogether.adapters.operator_pages.routing import Blames, Page
-from tracetogether.authority.presence.deciding import CasePlaces, ShownTrip, ShownVisit, reason_of
+from tracetogether.authority.presence.deciding import (
+    CasePlaces,
+    SeatRow,
+    ShownTrip,
+    ShownVisit,
+    reason_of,
+)
 from tracetogether.authority.presence.reported import WarningState
 from tracetogether.errors import InvalidRequestError, NotFoundError
 
@@ -63,20 +70,28 @@ def decide_trip(request: PageRequest) -> Response:
     form, t, warnings = request.form, request.t, request.authority.warnings
     shown = _trip(_found(request), form.get("trip", ""))
     act, why_given = _act(request), form.get("trip_reason", "")
-    aboard = _number(form.get("aboard", "")) if act == _CONFIRM else 0
+    aboard, seat = _number(form.get("aboard", "")), _seat(form)
     reason_of(why_given)
-    if act == _CONFIRM:
-        warnings.check_aboard(aboard)
+    band = warnings.band_of(aboard, seat) if act == _CONFIRM else (0, 0)
     if not request.confirmed:
         if act == _CONFIRM:
             title, yes = t("Publish this trip?"), t("Publish")
             why = t("The list of that day names train or flight and car, and no seat.")
+            if any(band):
+                why = t(
+                    "The list of that day names train or flight, car and rows {first} to {last}, "
+                    "and no seat.",
+                    first=band[0],
+                    last=band[1],
+                )
         else:
             title, yes = t("Don’t publish this trip?"), t("Don’t publish")
             why = t("You can’t undo this.")
         return request.ask(title, why, _trip_facts(request, shown), yes)
     if act == _CONFIRM:
-        warnings.state_aboard(shown.kept.trip_id, aboard, why_given, request.now, by=request.caller)
+        warnings.state_aboard(
+            shown.kept.trip_id, aboard, why_given, request.now, seat=seat, by=request.caller
+        )
     else:
         warnings.refuse_trip(shown.kept.trip_id, why_given, request.now, by=request.caller)
     return request.redirect(f"/cases/{shown.kept.case_id}/visits#trips")
@@ -113,6 +128,11 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
+def _seat(form: Mapping[str, str]) -> SeatRow | None:
+    row, rows = form.get("seat_row", "").strip(), form.get("seat_rows", "").strip()
+    return SeatRow(_number(row), _number(rows)) if row or rows else None
+
+
 def _visit_facts(request: PageRequest, shown: ShownVisit) -> list[tuple[str, str]]:
     t, days, visit = request.t, request.authority.days, shown.visit
     if visit is None:
@@ -145,6 +165,7 @@ _VISIT_BLAMES: Final[Blames] = {
 _TRIP_BLAMES: Final[Blames] = {
     **dict.fromkeys(("choose-trip", "warning-decided"), "trip"),
     **dict.fromkeys(("aboard-number", "aboard-few"), "aboard"),
+    "seat-rows": "seat_row",
     "reason-needed": "trip_reason",
 }
 PAGES: Final = (

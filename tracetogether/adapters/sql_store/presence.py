@@ -191,7 +191,8 @@ class PresenceTables(TableAccess):
         same = sa.and_(newer.c.kind == row.kind, newer.c.number == row.number)
         replaced = sa.exists().where(same, newer.c.edition > row.edition)
         old = sa.or_(row.number < before, sa.and_(row.edition < edition, replaced))
-        return self._drop(PACKAGES, sa.and_(row.kind == kind, old))
+        of_kind = sa.or_(row.kind == kind, row.kind.startswith(f"{kind}/"))
+        return self._drop(PACKAGES, sa.and_(of_kind, old))
 
     def warning_counts(self) -> Mapping[str, int]:
         """Return how many visits wait, are released, are published and are refused."""

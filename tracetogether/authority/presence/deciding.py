@@ -19,7 +19,8 @@ from tracetogether.authority.presence.store import WarningStore
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.parameters import VISIT_REPORTS, VisitReportRules
 from tracetogether.plain_text import hidden_in
-from tracetogether.presence.trips import Trip
+from tracetogether.presence.seats import published_band
+from tracetogether.presence.trips import MOST_ROW, Trip
 from tracetogether.units import SECONDS_PER_DAY
 
 _UNDECIDED: Final = frozenset({WarningState.WAITING, WarningState.RELEASED})
@@ -45,10 +46,26 @@ class ShownTrip:
     Attributes:
         kept: the row.
         trip: carrier, service, date and car; None once the keys of its day are destroyed.
+        first_row, last_row: the band of rows that is published; 0 and 0 if none is.
     """
 
     kept: KeptTrip
     trip: Trip | None = field(repr=False)
+    first_row: int = 0
+    last_row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SeatRow:
+    """In which row a case sat. It is not kept: only a band of rows with 20 people or more is.
+
+    Attributes:
+        row: the case's, from 1.
+        rows: how many rows the car or the aircraft has.
+    """
+
+    row: int = field(repr=False)
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +138,14 @@ class Warnings:
         return self._decide(visit_id, WarningState.REFUSED, reason, now, by)
 
     def state_aboard(
-        self, trip_id: str, aboard: int, reason: str, now: float, *, by: Caller
+        self,
+        trip_id: str,
+        aboard: int,
+        reason: str,
+        now: float,
+        *,
+        seat: SeatRow | None = None,
+        by: Caller,
     ) -> ShownTrip:
         """Publish a trip of a case, if enough people were aboard.
 
@@ -130,16 +154,32 @@ class Warnings:
             aboard: how many people were in the car, or the aircraft.
             reason: where the number comes from, such as "by the carrier's list".
             now: epoch seconds.
+            seat: where the case sat: the list gets a band of rows in which at least 20 people sat,
+                if all sat evenly. Without it, or with too few aboard, it gets no rows.
             by: the caller.
 
         Raises:
-            InvalidRequestError: too few were aboard, or the number is impossible; or the reason
-                is empty, too long or no plain text.
+            InvalidRequestError: too few were aboard, or the number is impossible; there is no such
+                row; or the reason is empty, too long or no plain text.
             ConflictError: the trip is on its list, or kept back, already.
         """
         by.require(Action.DECIDE_WARNING)
+        band = self.band_of(aboard, seat)
+        return self._decide_trip(trip_id, aboard, reason, now, by, band)
+
+    def band_of(self, aboard: int, seat: SeatRow | None) -> tuple[int, int]:
+        """Return the first and last row that would be published; 0 and 0 if none would be.
+
+        Raises:
+            InvalidRequestError: there is no such row, or as for ``check_aboard``.
+        """
         self.check_aboard(aboard)
-        return self._decide_trip(trip_id, aboard, reason, now, by)
+        if seat is None:
+            return 0, 0
+        if not 1 <= seat.row <= seat.rows <= MOST_ROW:
+            msg = "give the row of the seat and the number of rows: 1 to {most}, and no row behind"
+            raise InvalidRequestError(msg, "seat-rows", most=MOST_ROW)
+        return published_band(seat.row, seat.rows, aboard)
 
     def check_aboard(self, aboard: int) -> None:
         """Return if a trip with this number of people aboard can be published.
@@ -237,7 +277,13 @@ class Warnings:
         return self._shown(row)
 
     def _decide_trip(
-        self, trip_id: str, aboard: int | None, reason: str, now: float, by: Caller
+        self,
+        trip_id: str,
+        aboard: int | None,
+        reason: str,
+        now: float,
+        by: Caller,
+        band: tuple[int, int] = (0, 0),
     ) -> ShownTrip:
         by.require(Action.DECIDE_WARNING)
         by.require_person()
@@ -249,7 +295,7 @@ class Warnings:
             if row.state is not WarningState.WAITING:
                 raise ConflictError("the trip is decided on already", "warning-decided")
             row = replace(
-                row,
+                self.seals.with_band(row, band) if any(band) else row,
                 state=state,
                 released_at=None if aboard is None else now,
                 aboard=aboard,
@@ -266,6 +312,7 @@ class Warnings:
                 trip=row.trip_id,
                 reason=why,
                 aboard=aboard or 0,
+                rows=band[1] - band[0] + 1 if any(band) else 0,
             )
         return self._shown_trip(row)
 
@@ -289,7 +336,9 @@ class Warnings:
         return ShownVisit(row, self.seals.open_visit(row))
 
     def _shown_trip(self, row: KeptTrip) -> ShownTrip:
-        return ShownTrip(row, self.seals.open_trip(row))
+        found = self.seals.open_warning(row)
+        rows = (0, 0) if found is None else (found.first_row, found.last_row)
+        return ShownTrip(row, self.seals.open_trip(row), *rows)
 
 
 def reason_of(text: str) -> str:

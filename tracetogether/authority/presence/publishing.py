@@ -29,7 +29,7 @@ from tracetogether.keyring import KeyRing
 from tracetogether.parameters import VISIT_REPORTS, VISITS, VisitReportRules
 from tracetogether.presence.packages import WarningPackage, hour_of, write_package
 from tracetogether.presence.sealed import SealedVisit, WarnedTime
-from tracetogether.presence.trips import TripDay, TripWarning, write_trips
+from tracetogether.presence.trips import TripDay, TripWarning, divided_trips, write_trips
 from tracetogether.units import SECONDS_PER_HOUR, Entropy, utc_day
 
 WARNINGS_KIND: Final = "warnings"
@@ -59,6 +59,7 @@ class Publishing:
         store: keeps all of it.
         audit: records each package.
         entropy: source of IVs, and of fakes.
+        whole_day_bytes: a day of trips that takes more is divided into 256 parts.
     """
 
     seals: ReportSeals
@@ -67,6 +68,7 @@ class Publishing:
     audit: Audit
     entropy: Entropy = os.urandom
     rules: VisitReportRules = VISIT_REPORTS
+    whole_day_bytes: int = VISITS.whole_day_bytes
 
     def publish(self, now: float) -> int:
         """Make the package of the last whole hour, and lists of trips; return how many were due.
@@ -137,8 +139,13 @@ class Publishing:
         key, made = warning_key(self.seals.keys), 0
         for day, trips in self._changed_lists(begin).items():
             found = TripDay(day=day, trips=trips, organisation=self.organisation, issued=int(begin))
-            body = write_trips(found, key, key.public.kid)
-            if self._keep(KeptPackage(TRIPS_KIND, day, hour, body, len(trips))):
+            parts = dict(divided_trips(found, self.whole_day_bytes))
+            bodies = {at: write_trips(part, key, key.public.kid) for at, part in parts.items()}
+            first = bodies.pop(None)  # names the parts if the day is divided
+            if self._keep(KeptPackage(TRIPS_KIND, day, hour, first, len(trips))):
+                for prefix, body in bodies.items():
+                    entries = len(parts[prefix].trips)
+                    self._keep(KeptPackage(trips_kind(prefix), day, hour, body, entries))
                 made += 1
                 self.audit.record(
                     "trips.published", now, by="clock", subject=str(day), trips=len(trips)
@@ -154,9 +161,9 @@ class Publishing:
         wanted: defaultdict[int, set[TripWarning]] = defaultdict(set)
         newest: defaultdict[int, float] = defaultdict(float)
         for row in self.store.presence.released_trips(since, begin):
-            trip = self.seals.open_trip(row)
-            if trip is not None:
-                wanted[row.trip_day].add(TripWarning.of(trip))
+            warning = self.seals.open_warning(row)
+            if warning is not None:
+                wanted[row.trip_day].add(warning)
                 newest[row.trip_day] = max(newest[row.trip_day], row.released_at or 0.0)
         out = {line.number: line for line in self.store.presence.packages(TRIPS_KIND)}
         due = {
@@ -168,12 +175,17 @@ class Publishing:
         }
         gone = {day for day, line in out.items() if day not in wanted and line.entries}
         return {
-            day: tuple(sorted(wanted[day], key=lambda trip: trip.place))
+            day: tuple(sorted(wanted[day], key=lambda trip: (trip.place, trip.first_row)))
             for day in sorted(due | gone)
         }
 
     def _keep(self, package: KeptPackage) -> bool:
         return self.store.presence.add_package(package)
+
+
+def trips_kind(prefix: int | None) -> str:
+    """Return the kind of a list of trips: of a whole day, or of one part of a divided day."""
+    return TRIPS_KIND if prefix is None else f"{TRIPS_KIND}/{prefix:02x}"
 
 
 def sealed_with_twins(

@@ -91,7 +91,7 @@ class KeptTrip:
         day: UTC day of its arrival, whose key seals it.
         trip_day: number of the trip's date.
         received_at: epoch seconds.
-        sealed: IV, then carrier, service and car.
+        sealed: IV, then carrier, service, car and the band of rows that is published.
         state: WAITING, RELEASED (the list of its date has it) or REFUSED.
         released_at: when a tracer stated that enough people were aboard.
         aboard: how many; None before.

@@ -148,7 +148,8 @@ class PresenceStore(Protocol):
     def drop_packages(self, kind: str, before: int, edition: int) -> int:
         """Delete packages with numbers below ``before``, and editions below ``edition``.
 
-        The newest edition of a number stays. Return how many went.
+        The newest edition of a number stays. Parts, whose kind is "KIND/...", go as well as whole
+        packages of the kind. Return how many went.
         """
         ...
 
