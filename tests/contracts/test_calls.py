@@ -153,6 +153,32 @@ def test_the_sheet_shows_all_that_a_call_needs(world: Shift) -> None:
     assert [(call.outcome, call.by) for call in sheet.calls] == [(Outcome.NOT_REACHED, "ravi")]
 
 
+def test_a_person_whose_keys_are_destroyed_holds_up_no_other_call(world: Shift) -> None:
+    later, other = NOON + SECONDS_PER_DAY, world.user()
+    world.near(world.third, other, 0, arrived=later)
+    world.authority.calling.begin_shift(ShiftReason.DAILY_CALLS, later, by=RAVI)
+    world.keys.destroy_before(DAY + 1)  # of the lines near the first and the second case
+    assert world.next(RAVI, later).line.contact_id == world.line(world.third, other).contact_id
+    calling = world.authority.calling
+    assert calling.next(later, skip=world.line(world.third, other).contact_id, by=RAVI) is None
+
+
+def test_a_line_whose_key_is_destroyed_hides_no_other_line_of_the_person(world: Shift) -> None:
+    later = NOON + SECONDS_PER_DAY
+    world.near(world.third, world.shared, 0, arrived=later)
+    world.authority.calling.begin_shift(ShiftReason.DAILY_CALLS, later, by=RAVI)
+    first = world.line(world.first, world.shared)
+    world.store.desk.put_contacts([replace(first, probability=1.0)])
+    late = world.line(world.third, world.shared)
+    world.keys.destroy_before(DAY + 1)
+    sheet = world.next(RAVI, later)
+    assert (sheet.line.contact_id, sheet.person.user_id) == (late.contact_id, world.shared)
+    calling = world.authority.calling
+    calling.describe(late.contact_id, "Ann", "+65 9123 4567", later, by=RAVI)
+    saved = calling.save(first.contact_id, Outcome.SYMPTOMS, later, by=RAVI)
+    assert {shown.kept.last_day for shown in saved.lines} == {DAY + 1}
+
+
 def test_nobody_is_shown_without_a_shift(world: Shift) -> None:
     calling = world.authority.calling
     calling.end_shift(NOON, by=RAVI)

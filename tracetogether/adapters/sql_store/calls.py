@@ -35,7 +35,13 @@ class CallTables(TableAccess):
     """``desk.call_store.CallStore`` in SQL."""
 
     def next_due(
-        self, day: int, now: float, operator: str, *, without: bytes = b""
+        self,
+        day: int,
+        now: float,
+        operator: str,
+        *,
+        without: Collection[bytes] = (),
+        since_day: int = 0,
     ) -> KeptContact | None:
         """Return the line of the person whom an operator is to call next, or None."""
         taken = sa.select(RESERVATIONS.c.who).where(
@@ -49,7 +55,8 @@ class CallTables(TableAccess):
             .where(
                 is_due(day),
                 CASES.c.assigned_to.in_([operator, ""]),
-                FOLLOWED.c.who != without,
+                FOLLOWED.c.day >= since_day,
+                FOLLOWED.c.who.not_in(sorted(without)),
                 ~_called_elsewhere(day),
                 ~sa.exists(taken),
             )

@@ -25,7 +25,13 @@ class CallStore(Protocol):
     """The part of a store that keeps who calls whom."""
 
     def next_due(
-        self, day: int, now: float, operator: str, *, without: bytes = b""
+        self,
+        day: int,
+        now: float,
+        operator: str,
+        *,
+        without: Collection[bytes] = (),
+        since_day: int = 0,
     ) -> KeptContact | None:
         """Return the line of the person whom an operator is to call next, or None.
 
@@ -36,7 +42,8 @@ class CallStore(Protocol):
             day: number of the day in the authority's time zone.
             now: epoch seconds.
             operator: the caller's name.
-            without: a person to leave out (``KeptContact.who``).
+            without: people to leave out (``KeptContact.who``).
+            since_day: leave out lines of earlier UTC days, whose keys are destroyed.
         """
         ...
 

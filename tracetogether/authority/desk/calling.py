@@ -90,7 +90,7 @@ class Calling:
         """Reserve the most urgent person who is due, and return the sheet; None if nobody is.
 
         It takes people of the caller's cases, and of cases that are assigned to nobody. Whom the
-        caller has reserved before is free again.
+        caller has reserved before is free again. A person whose keys are destroyed is passed over.
 
         Args:
             now: epoch seconds.
@@ -104,13 +104,18 @@ class Calling:
         shift = self._begun(now, by)
         day, calls = self.people.desk.today(now), self.store.calls
         left_out = self.store.desk.contact(skip) if skip.isascii() and skip else None
-        without = b"" if left_out is None else left_out.who
+        without = set() if left_out is None else {left_out.who}
+        oldest = self.keys.oldest_day or 0
         for _ in range(_TRIES):
             with self.audit.atomic():
                 calls.release(by.name)
-                due = calls.next_due(day, now, by.name, without=without)
+                due = calls.next_due(day, now, by.name, without=without, since_day=oldest)
                 if due is None:
                     return None
+                found = self._lines(due.who, now, by)
+                if found is not None and not found.pseudonym:  # nobody can tell who it is
+                    without.add(due.who)
+                    continue
                 if calls.reserve(due.who, by.name, now, now + RESERVED_S):
                     return self._revealed(due.who, shift, now, by)
         return None  # a hundred others were faster: nobody is left

@@ -292,7 +292,13 @@ class FollowUp:
         if changed:
             kept = self._described(kept, changed, now, by)
             for line in self.store.desk.lines_of(kept.who):
-                if line.contact_id != kept.contact_id and line.state is not ContactState.MERGED:
+                merged = line.state is ContactState.MERGED
+                # Nothing can be sealed for a line whose key is destroyed.
+                if (
+                    line.contact_id != kept.contact_id
+                    and not merged
+                    and self.keys.has_day(line.day)
+                ):
                     self._described(line, changed, now, by)
         return kept
 

@@ -30,8 +30,9 @@ class PersonToCall:
 
     @property
     def first(self) -> KeptContact:
-        """The most urgent line."""
-        return self.lines[0].kept
+        """The most urgent line; one that still says who it is, if there is any."""
+        readable = (line.kept for line in self.lines if line.pseudonym)
+        return next(readable, self.lines[0].kept)
 
     @property
     def contact_id(self) -> str:
@@ -157,7 +158,10 @@ class CallList:
             rows = tuple(next(shown) for _ in mine)
             if rows:
                 elsewhere, who = len(lines) - len(mine), mine[0].who
-                found.append(
-                    PersonToCall(rows[0].pseudonym, rows, elsewhere, reserved.get(who, ""))
-                )
+                found.append(PersonToCall(_name_of(rows), rows, elsewhere, reserved.get(who, "")))
         return found
+
+
+def _name_of(lines: Sequence[Followed]) -> str:
+    """Return the pseudonym of a person; "" if the keys of all lines are destroyed."""
+    return next((line.pseudonym for line in lines if line.pseudonym), "")
