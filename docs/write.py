@@ -195,6 +195,7 @@ WORKS = {
         "simulations/test_city_report.py",
         before=(("sweep.log", f"{_SWEEP} {{folder}}/sweep"),),
     ),
+    "calls": Work("howto/write_calls.py", ("howto/trace-a-case.md",), 4.0, quiet=False),
     "desk": Work("howto/write_screenshots.py", ("desk",), 2.0, quiet=False),
 }  # fmt: skip
 """In the order of writing: quick ones first."""

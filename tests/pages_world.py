@@ -1,13 +1,14 @@
 """An authority with its pages on loopback, and somebody who signs in by plain HTTP."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import urlencode
 
 import urllib3
+from starlette.types import ASGIApp
 
 from tests.authority_world import NOON, World
 from tracetogether.adapters import http_api, operator_pages
@@ -125,11 +126,15 @@ class Visitor:
 
 
 @contextmanager
-def serving(world: World, clock: Clock | None = None) -> Iterator[Pages]:
-    """Serve an authority with its pages."""
+def serving(
+    world: World,
+    clock: Clock | None = None,
+    around: Callable[[ASGIApp], ASGIApp] = lambda pages: pages,
+) -> Iterator[Pages]:
+    """Serve an authority with its pages, inside of what ``around`` puts around them."""
     clock = clock or Clock()
     app = http_api.create_app(world.authority, clock=clock)
     pages = operator_pages.create_pages(world.authority, name="SG_MOH", clock=clock, hashing=CHEAP)
-    app.mount(operator_pages.BASE, pages)
+    app.mount(operator_pages.BASE, around(pages))
     with http_api.running(app) as url:
         yield Pages(url, world, clock, operator_pages.sign_in_for(world.authority, CHEAP))

@@ -90,6 +90,9 @@ def walk(
     went("/follow-up", "follow-up")
     page.locator("tbody th a").first.click()
     save(page, "contact", language)
+    contact = page.url
+    walk_calls(page, url, language)
+    page.goto(contact)
     page.locator("#reason").fill("call for testing")
     page.locator("button.grave").click()
     save(page, "who", language)
@@ -101,6 +104,20 @@ def walk(
     went("/exports", "exports")
     went("/audit", "audit")
     went("/keys", "keys")
+
+
+def walk_calls(page: Page, url: str, language: str) -> None:
+    """Begin a shift, call somebody in vain, and save the page of the next person."""
+    page.goto(f"{url}/calls")
+    if page.locator("#shift_reason").is_visible():
+        page.locator("#shift_reason").select_option("daily_calls")
+        page.locator("form[action$='/calls/shift'] button").click()
+    if page.locator("button.large").count():
+        page.locator("button.large").click()
+    page.locator("#outcome-not_reached").check()
+    page.locator("#result .actions button").first.click()
+    page.locator(".saved").wait_for()
+    save(page, "call", language)
 
 
 def walk_status(page: Page, url: str, language: str) -> None:

@@ -27,6 +27,7 @@ from tracetogether.authority.cases.followed import ContactState, Outcome, Priori
 from tracetogether.authority.cases.indicators import Indicators
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.intake.pins import PinState
 from tracetogether.authority.open_data.cells import FIGURES
 from tracetogether.authority.oversight.restoring import Carried
 from tracetogether.authority.oversight.retention import Purged
@@ -63,6 +64,7 @@ OWN_KEYS = {
     "policy": list(POLICIES),
     "outcome": [outcome.value for outcome in Outcome],
     "shift-reason": [reason.value for reason in ShiftReason],
+    "pin-state": [state.value for state in PinState if state is not PinState.NONE],
     "side": ["case", "contact", "both"],
     "indicator": [field.name for field in fields(Indicators)],
     "layout": list(LAYOUTS),
@@ -81,7 +83,7 @@ OWN_KEYS = {
     "assumption-source": sorted({a.source for a in ASSUMPTIONS if "doi" not in a.source}),
 }
 """What labels name, by kind of label: no call in the code has them as a constant."""
-CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable")
+CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable", "user-id-check")
 """Codes on the pages that no ``raise`` in ``RAISED_IN`` names."""
 RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "authority/desk",
              "authority/intake", "authority/places", "authority/presence",

@@ -10,6 +10,7 @@ import click
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.intake.issuance import Registration
 from tracetogether.authority.service import Authority
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.cli.authority_folder import FIRST_OPERATOR, KEYS, create_folder, opened_folder
 from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import answer, progress
@@ -74,6 +75,7 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
         f"Contacts    {said['contacts']}, {seen.due_today} to be called today",
         f"A phone     {folder / PHONE / LOG}, of a person without a case",
         f"  user id   {phone.user_id}",
+        f"  read out  {spoken_user_id(phone.user_id)}",
         f"You are     the operator `{FIRST_OPERATOR}`, with all roles; a password for the pages:",
         f"  tracetogether authority user password {FIRST_OPERATOR} --dir {folder}",
         f"Next        tracetogether authority serve {folder}",

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -11,8 +12,9 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.cases.calls import Draft, ShiftReason
 from tracetogether.authority.cases.case import date_of_day
-from tracetogether.authority.cases.followed import Outcome
+from tracetogether.authority.cases.followed import DayOutcome, Outcome
 from tracetogether.authority.desk.calling import CallSheet
+from tracetogether.authority.desk.people import PersonToCall
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.parameters import FOLLOW_UP
 
@@ -41,8 +43,15 @@ def show_calls(request: PageRequest) -> Response:
         to_send=sheet is not None and sheet.line.missed + 1 >= _MESSAGE_AFTER,
         policy=request.authority.tracing.policy(),
         nobody_left=request.http.query_params.get("left") == "none",
+        saved=_saved(request),
         may_describe=request.may("POST", "/calls/{contact_id}/describe"),
     )
+
+
+def _saved(request: PageRequest) -> tuple[PersonToCall, DayOutcome] | None:
+    """Return the call that was saved before this page, if its address names one."""
+    saved = request.http.query_params.get("saved", "")
+    return request.authority.calling.saved(saved, request.now, by=request.caller)
 
 
 def _last_days(sheet: CallSheet, today: int) -> list[str]:
@@ -71,9 +80,12 @@ def take_next(request: PageRequest) -> Response:
     return _next(request, skip=request.form.get("skip", ""))
 
 
-def _next(request: PageRequest, *, skip: str = "") -> Response:
+def _next(request: PageRequest, *, skip: str = "", saved: str = "") -> Response:
     sheet = request.authority.calling.next(request.now, skip=skip, by=request.caller)
-    return request.redirect("/calls" if sheet is not None else "/calls?left=none")
+    asked = {"saved": saved} if saved else {}
+    if sheet is None:
+        asked["left"] = "none"
+    return request.redirect("/calls" + ("?" + urlencode(asked) if asked else ""))
 
 
 def take(request: PageRequest) -> Response:
@@ -86,7 +98,7 @@ def save(request: PageRequest) -> Response:
     """Record what the call found, and take the next person unless the operator stops."""
     outcome = request.form.get("outcome", "")
     known = outcome in {each.value for each in Outcome}
-    request.authority.calling.save(
+    saved = request.authority.calling.save(
         _id(request),
         Outcome(outcome) if known else None,
         request.now,
@@ -95,7 +107,9 @@ def save(request: PageRequest) -> Response:
         version=request.version,
         by=request.caller,
     )
-    return request.redirect("/calls") if request.form.get("stop") == "yes" else _next(request)
+    if request.form.get("stop") == "yes":
+        return request.redirect(f"/calls?saved={saved.contact_id}")
+    return _next(request, saved=saved.contact_id)
 
 
 def describe(request: PageRequest) -> Response:

@@ -149,7 +149,13 @@ def issue_pin(request: PageRequest) -> Response:
     if not request.form.get("lifetime"):
         raise choose
     lifetime = request.read(NewPin, lifetime=choose).lifetime
-    pin = request.authority.pins.issue(case, request.now, lifetime=lifetime, by=request.caller)
+    pin = request.authority.pins.issue(
+        case,
+        request.now,
+        lifetime=lifetime,
+        after=request.form.get("after") or None,
+        by=request.caller,
+    )
     return request.render(
         "pin.html",
         case=case,
@@ -245,14 +251,16 @@ def head_of(request: PageRequest, case: Case) -> dict[str, Any]:
     """Return what the head of each page of a case shows."""
     knows = request.caller.needs_to_know(case.assigned_to)
     casework, by = request.authority.casework, request.caller
+    issuer = request.may("POST", "/cases/{case_id}/pin")
     return {
         "case": case,
         "person": request.authority.desk.name_of(case.user_id),
         "merged_into": "".join(casework.visible_ids([case.merged_into], by)),
         "other_open": casework.other_open_cases(case, by=by),
         "open": case.state in OPEN_STATES,
-        "issuer": request.may("POST", "/cases/{case_id}/pin"),
+        "issuer": issuer,
         "knows": knows,
+        "pin": request.authority.pins.last(case, request.now, by=by) if issuer else None,
         "tracers": casework.tracers(by=by) if request.allows(Action.ASSIGN_CASE) else [],
         "nobody": NOBODY,
         "merged_from": request.authority.merging.cases_into(case.case_id, by=by) if knows else (),
@@ -300,7 +308,12 @@ PAGES = (
         "/cases",
         open_case,
         list_cases,
-        {NotFoundError: "user_id", ConflictError: "user_id", InvalidRequestError: "date"},
+        {
+            "user-id-check": "user_id",
+            NotFoundError: "user_id",
+            ConflictError: "user_id",
+            InvalidRequestError: "date",
+        },
     ),
     Page("GET", "/cases/{case_id}", show_case),
     Page("GET", "/cases/{case_id}/graph", show_graph),

@@ -6,6 +6,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.local_days import LocalDays
 from tracetogether.plain_text import visible
 from tracetogether.units import Interval
@@ -52,6 +53,7 @@ def environment(days: LocalDays, base: str = BASE) -> Environment:
         metres=metres_text,
         percent=percent_text,
         likely=likely_text,
+        spoken=spoken_user_id,
         dialled=dialled_text,
     )
     made.globals["base"] = base

@@ -183,6 +183,7 @@ def _id(request: PageRequest) -> str:
 _AT: Final = "/restrictions/{restriction_id}"
 _BLAMES: Final[Blames] = {
     "user-id-empty": "user_id",
+    "user-id-check": "user_id",
     "no-such-user": "user_id",
     "choose-ground": "ground",
     "restricted-before": "user_id",

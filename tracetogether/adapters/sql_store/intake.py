@@ -36,6 +36,11 @@ class IntakeTables(TableAccess):
             row = connection.execute(change).mappings().first()
         return None if row is None else _PIN.item(row)
 
+    def pin(self, user_id: str) -> UploadPin | None:
+        """Return the stored part of the user's last PIN, or None."""
+        row = self._first(PINS.select().where(PINS.c.user_id == user_id))
+        return None if row is None else _PIN.item(row)
+
     def use_pin(self, pin: UploadPin, attempt: bytes) -> bool:
         """Mark the PIN as used by ``attempt``; return False if it was used or replaced before."""
         change = PINS.update().where(

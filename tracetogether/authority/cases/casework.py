@@ -17,6 +17,7 @@ from tracetogether.authority.cases.case import (
 )
 from tracetogether.authority.cases.followed import check_version, person_tags
 from tracetogether.authority.cases.store import CaseStore
+from tracetogether.bluetrace.spoken_id import read_user_id
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -49,7 +50,7 @@ class Casework:
         """Open a case for a registered user; it is assigned to ``by`` if that is a tracer.
 
         Args:
-            user_id: who was diagnosed.
+            user_id: who was diagnosed, as it was read out: with or without groups.
             now: epoch seconds.
             day: number of the case's date, in the authority's time zone; today if None.
             by: the caller.
@@ -57,10 +58,11 @@ class Casework:
         Raises:
             NotFoundError: there is no such user.
             ConflictError: the user has an open case.
-            InvalidRequestError: the date is in the future, or too long ago for any log.
+            InvalidRequestError: the date is in the future, or too long ago for any log, or the
+                check character of the user id doesn't fit.
         """
         by.require(Action.OPEN_CASE)
-        return self.opened(user_id, now, day, by=by)
+        return self.opened(read_user_id(user_id), now, day, by=by)
 
     def opened(self, user_id: str, now: float, day: int | None, *, by: Caller) -> Case:
         """Open a case for a caller whose permission was checked.

@@ -123,6 +123,8 @@ class Calling:
     def open(self, contact_id: str, now: float, *, by: Caller) -> CallSheet:
         """Reserve a person and return the sheet: one who rings back, or whom the caller has.
 
+        Whom the caller has reserved before is free again.
+
         Raises:
             ConflictError: another operator calls the person now, or the caller has no shift.
             NotFoundError: the caller does not need to know any case of the person.
@@ -131,6 +133,7 @@ class Calling:
         with self.audit.atomic():
             who = self._to_call(contact_id, now, by).first.who
             shift = self._begun(now, by)
+            self.store.calls.release(by.name)
             self._reserve(who, now, by)
             return self._revealed(who, shift, now, by)
 
@@ -192,6 +195,24 @@ class Calling:
         return self.people.lines([self.store.desk.lines_of(line.first.who)], now, by, nobodys=True)[
             0
         ]
+
+    def saved(
+        self, contact_id: str, now: float, *, by: Caller
+    ) -> tuple[PersonToCall, DayOutcome] | None:
+        """Return a person and what the caller recorded of them today; None without such a call.
+
+        The page offers to correct it. It reveals nobody: the person has the pseudonym only.
+        """
+        by.require(Action.RECORD_CALL)
+        kept = self.store.desk.contact(contact_id) if contact_id.isascii() and contact_id else None
+        line = None if kept is None else self._lines(kept.who, now, by)
+        if line is None:
+            return None
+        today, first = self.people.desk.today(now), line.contact_id
+        for call in self.store.desk.outcomes([first])[first]:
+            if call.day == today and call.by == by.name:
+                return line, call
+        return None
 
     def describe(
         self,

@@ -19,7 +19,7 @@ from tracetogether.authority.access.tallies import PINS_REFUSED, Tallies
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.bluetrace.upload_token import new_pin
-from tracetogether.crypto import equal, hmac_sha256
+from tracetogether.crypto import equal, hmac_sha256, sha256
 from tracetogether.errors import (
     AccessDeniedError,
     AuthorityError,
@@ -137,6 +137,31 @@ class UploadPin:
     attempt: bytes = field(default=b"", repr=False)
 
 
+class PinState(StrEnum):
+    """What became of a case's last PIN; a case has none at first, and some days later."""
+
+    NONE = "none"
+    OUT = "out"  # the person may use it
+    USED = "used"
+    EXPIRED = "expired"
+    VOID = "void"  # too many wrong numbers were tried
+
+
+@dataclass(frozen=True, slots=True)
+class LastPin:
+    """The last PIN of a case, without the PIN.
+
+    Attributes:
+        state: what became of it.
+        expiry: epoch seconds; 0 without a PIN.
+        mark: names this PIN; a form sends it back, so that a reload issues no other PIN.
+    """
+
+    state: PinState
+    expiry: float
+    mark: str
+
+
 @dataclass(frozen=True, slots=True)
 class Pins:
     """Issues and checks upload PINs."""
@@ -155,22 +180,34 @@ class Pins:
         now: float,
         *,
         lifetime: PinLifetime = PinLifetime.LONG,
+        after: str | None = None,
         by: Caller,
     ) -> str:
         """Return a new upload PIN for the case's user; it replaces an earlier one.
 
         The store keeps only its HMAC under a key of this day.
 
+        Args:
+            case: whose user gets it.
+            now: epoch seconds.
+            lifetime: how long it is valid.
+            after: the mark of the case's last PIN, as the caller saw it; None for any.
+            by: the caller.
+
         Raises:
             AccessDeniedError: ``by`` may not issue PINs.
             NotFoundError: the case was deleted.
-            ConflictError: the case holds a partner's records: it has no phone here.
+            ConflictError: the case holds a partner's records: it has no phone here. Or ``after`` is
+                given, and a PIN was issued since.
             RateLimitedError: all PINs of this UTC day are issued.
         """
         by.require(Action.ISSUE_PIN)
         if case.origin:
             msg = "the case holds records that {organisation} handed over: no phone here is its own"
             raise ConflictError(msg, "case-of-partner", organisation=case.origin)
+        if after is not None and after != self.last(case, now, by=by).mark:
+            msg = "a PIN was issued since this page was opened: no other was issued now"
+            raise ConflictError(msg, "pin-issued-meanwhile")
         pin = new_pin(self.entropy)
         day = utc_day(now)
         if self.limits.add(_GIVEN_OUT, "", now) > self.rules.a_day:
@@ -198,6 +235,20 @@ class Pins:
             )
             self.audit.record("pin.issued", now, by=by.name, subject=case.case_id)
         return pin
+
+    def last(self, case: Case, now: float, *, by: Caller) -> LastPin:
+        """Return what became of the last PIN of a case."""
+        by.require(Action.ISSUE_PIN)
+        kept = self.store.pin(case.user_id)
+        if kept is None or kept.case_id != case.case_id:
+            return LastPin(PinState.NONE, 0.0, PinState.NONE.value)
+        if kept.used:
+            state = PinState.USED
+        elif kept.expiry <= now:
+            state = PinState.EXPIRED
+        else:
+            state = PinState.OUT if kept.tries_left > 0 else PinState.VOID
+        return LastPin(state, kept.expiry, sha256(kept.digest).hex()[:16])
 
     def given_out(self, now: float) -> int:
         """Return the number of PINs issued on the UTC day of ``now``."""

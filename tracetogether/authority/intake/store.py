@@ -26,6 +26,10 @@ class IntakeStore(CaseStore, Protocol):
         """
         ...
 
+    def pin(self, user_id: str) -> UploadPin | None:
+        """Return the stored part of the user's last PIN, or None."""
+        ...
+
     def use_pin(self, pin: UploadPin, attempt: bytes) -> bool:
         """Mark the PIN as used by ``attempt``; return False if it was used or replaced before."""
         ...

@@ -37,6 +37,7 @@ from tracetogether.authority.status.policy import (
 from tracetogether.authority.status.restricting import Restrictions
 from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionState
 from tracetogether.authority.status.signing import RETIRED, PassKey, PassKeys, retired_kids
+from tracetogether.bluetrace.spoken_id import read_user_id
 from tracetogether.crypto import SigningKey, VerifyingKey
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.healthcode.passes import MOST_HINT, PAPER, Pass
@@ -203,6 +204,7 @@ class Passes:
             msg = "a hint has 1 to {most} characters, in one line of plain text"
             raise InvalidRequestError(msg, "paper-hint", most=MOST_HINT)
         take_of_operator(GIVEN, "passes-given.exceeded", now, self.limits, self.audit, by=by)
+        user_id = None if user_id is None else read_user_id(user_id)
         if user_id is not None and not self.store.has_user(user_id):
             msg = "there is no such user: leave the id out to register a new person"
             raise NotFoundError(msg, "no-such-user")

@@ -20,6 +20,7 @@ from tracetogether.authority.status.restriction import (
     RestrictionState,
 )
 from tracetogether.authority.status.store import RestrictingStore
+from tracetogether.bluetrace.spoken_id import read_user_id
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
@@ -144,6 +145,7 @@ class Restrictions:
             RateLimitedError: the caller has set as many today as one person may.
         """
         by.require(Action.SET_RESTRICTION)
+        user_id = read_user_id(user_id)
         begins_at = now if begins_at is None else begins_at
         new = Restriction(
             new_id(self.entropy),

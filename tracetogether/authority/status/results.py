@@ -8,6 +8,7 @@ from tracetogether.authority.status.attempts import Attempting
 from tracetogether.authority.status.order import OrderKind
 from tracetogether.authority.status.restriction import Ending, Ground, Restriction
 from tracetogether.authority.status.store import RestrictingStore
+from tracetogether.bluetrace.spoken_id import read_user_id
 from tracetogether.errors import InvalidRequestError, NotFoundError
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.plain_text import hidden_in
@@ -52,6 +53,7 @@ class LaboratoryResults:
         by.require(Action.REPORT_TEST)
         with self.attempts.attempt("test.refused", now, by=by, subject=""):
             self._check(result, now)
+            user_id = read_user_id(user_id)
             if not user_id.isascii() or not self.store.has_user(user_id):
                 msg = "there is no such user: check the id on the phone"
                 raise NotFoundError(msg, "no-such-user")

@@ -1,0 +1,156 @@
+"""The calling page in a real browser without scripts: clicks, keys alone, barriers, time-outs."""
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.authority_world import NOON
+from tests.call_walk import Metered, Tracer, Work, call_centre, signed_in, walk
+from tests.conftest import SLOW_MS
+from tests.pages_world import PASSWORD, Pages
+from tracetogether.authority.access.permissions import CONSOLE
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+LANGUAGES = ("en-GB", "zh-CN")
+CALLS = 12
+PHONE = {"width": 390, "height": 800}
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pages, Metered]]:
+    with call_centre(tmp_path_factory.mktemp("calls") / "authority.db", 120) as made:
+        yield made
+
+
+def page_of(
+    browser: Browser, language: str = "en-GB", *, scripts: bool = False, **how: object
+) -> Page:
+    context = browser.new_context(java_script_enabled=scripts, locale=language, **how)  # type: ignore[arg-type]
+    context.set_default_timeout(SLOW_MS)
+    return context.new_page()
+
+
+def tracer_of(
+    browser: Browser, centre: tuple[Pages, Metered], language: str = "en-GB", name: str = "ravi"
+) -> Tracer:
+    pages, meter = centre
+    page = page_of(browser, language)
+    signed_in(page, pages, name)
+    tracer = Tracer(page, pages.url, meter)
+    tracer.begin()
+    return tracer
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_calls_take_two_clicks_or_five(
+    browser: Browser, centre: tuple[Pages, Metered], language: str
+) -> None:
+    due = centre[0].world.authority.people.due(NOON, by=CONSOLE).total
+    tracer = tracer_of(browser, centre, language)
+    work = walk(tracer, CALLS)
+    assert (work["unanswered"].most_clicks, work["unanswered"].keys) == (2, 0)
+    assert 2 <= work["reached"].most_clicks <= 5
+    assert (work["unanswered"].calls, work["reached"].calls) == (8, 4)
+    assert min(kind.words for kind in work.values()) > 0
+    by_keys = Tracer(
+        tracer.page, tracer.url, tracer.meter, {"unanswered": Work(), "reached": Work()}
+    )
+    walk(by_keys, 6, keys=True)
+    assert {kind.clicks for kind in by_keys.work.values()} == {0}
+    assert centre[0].world.authority.people.due(NOON, by=CONSOLE).total == due - CALLS - 6
+    tracer.page.context.close()
+
+
+def test_the_last_call_is_corrected_with_one_click(
+    browser: Browser, centre: tuple[Pages, Metered]
+) -> None:
+    tracer = tracer_of(browser, centre)
+    page, first = tracer.page, tracer.page.locator("h1").inner_text()
+    tracer.call("died")
+    assert page.locator("h1").inner_text() != first
+    expect(page.get_by_role("status")).to_contain_text("died")
+    tracer.click(page.get_by_role("button", name="Correct this call"), leads_on=True)
+    assert page.locator("h1").inner_text() == first
+    tracer.call("not_reached")
+    expect(page.get_by_role("status")).to_contain_text("not reached")
+    page.context.close()
+
+
+def test_a_session_that_ends_during_a_call_loses_nothing(
+    browser: Browser, centre: tuple[Pages, Metered]
+) -> None:
+    tracer, pages = tracer_of(browser, centre), centre[0]
+    page, note = tracer.page, "She waits for the result of a test.\n" * 5
+    heading = page.locator("h1").inner_text()
+    page.locator("#text").fill("A draft")
+    page.locator("#outcome-symptoms").check()
+    tracer.click(page.locator("button[formaction$='/draft']"), leads_on=True)
+    expect(page.locator("#text")).to_have_value("A draft")
+    page.locator("#text").fill(note)
+    pages.clock.now += 3 * 3600
+    tracer.click(page.locator("#result .actions button").first, leads_on=True)
+    expect(page.get_by_role("heading", name="Signed out")).to_be_visible()
+    page.get_by_label("User name").fill("ravi")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Code").fill(pages.code("ravi"))
+    tracer.click(page.get_by_role("main").get_by_role("button", name="Sign in"), leads_on=True)
+    expect(page.locator("#given-text")).to_have_value(note)
+    # The one who was killed instead of sent finds the draft with the same person.
+    other = page.context.new_page()
+    other.goto(f"{pages.url}/desk/calls")
+    other.get_by_role("button", name="Call the next person").click()
+    assert other.locator("h1").inner_text() == heading
+    expect(other.locator("#text")).to_have_value("A draft")
+    expect(other.locator("#outcome-symptoms")).to_be_checked()
+    tracer.click(page.get_by_role("button", name="Send again"), leads_on=True)
+    expect(page.get_by_role("status")).to_contain_text("symptoms")
+    tracer.click(page.get_by_role("button", name="Correct this call"), leads_on=True)
+    expect(page.locator(".note").last).to_contain_text("She waits for the result")
+    page.context.close()
+
+
+@pytest.mark.parametrize(("language", "width"), [("en-GB", 1200), ("zh-CN", 390)])
+def test_no_state_of_the_calling_page_has_a_barrier(
+    browser: Browser, centre: tuple[Pages, Metered], language: str, width: int
+) -> None:
+    pages, axe = centre[0], Axe()
+    page = page_of(browser, language, scripts=True, viewport={**PHONE, "width": width})
+    signed_in(page, pages, "siti")
+    faults: dict[str, object] = {}
+
+    def check(state: str) -> None:
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        checked = axe.run(page, options={"resultTypes": ["violations"]})
+        if checked.violations_count:
+            faults[state] = checked.generate_report()
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            faults[f"{state}, width"] = wide
+
+    tracer = Tracer(page, pages.url, centre[1])
+    page.goto(f"{pages.url}/desk/calls")
+    check("before the shift")
+    page.locator("#shift_reason").evaluate("each => each.required = false")
+    tracer.click(page.locator("form[action$='/calls/shift'] button"), leads_on=True)
+    check("no reason")
+    tracer.begin()
+    check("sheet")
+    tracer.call("not_reached")
+    check("a saved call")
+    page.locator("#text").fill("a draft")
+    tracer.click(page.locator("button[formaction$='/draft']"), leads_on=True)
+    check("draft")
+    page.locator("#outcome-call_back").check()
+    tracer.click(page.locator("#result .actions button").first, leads_on=True)
+    assert page.locator("#next_time").get_attribute("aria-invalid") == "true"
+    check("wrong form")
+    page.goto(f"{pages.url}/desk/calls?left=none")
+    check("sheet again")
+    tracer.click(page.locator("form[action$='/shift/end'] button"), leads_on=True)
+    page.goto(f"{pages.url}/desk/calls?left=none")
+    check("nobody left")
+    page.goto(f"{pages.url}/desk/follow-up")
+    check("list")
+    page.context.close()
+    assert faults == {}
