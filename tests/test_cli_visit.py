@@ -106,6 +106,22 @@ def test_posters_of_others_are_read() -> None:
     assert told("visit", "in", nz(NZ_PLACE))["description"] == "Dairy"
 
 
+def test_a_visit_that_cannot_be_reported_is_named_when_it_is_noted_and_when_it_is_chosen() -> None:
+    """The authority refuses posters of New Zealand and the NHS, so the phone sends none."""
+    noted = run("visit", "in", nz(NZ_PLACE), "--at", str(int(wall()) - HOUR), "--minutes", "20")
+    assert "can't be reported" in noted.stdout.replace("\n", " ")
+    fine = run("visit", "in", BAR.text, "--at", str(int(wall()) - 2 * HOUR), "--minutes", "20")
+    assert "can't be reported" not in fine.stdout.replace("\n", " ")
+    with SqliteContactLog.open("node/phone.db") as log:
+        log.append([Sighting(wall() - 600, "T1", -60.0)])
+    words = ("upload", "node/phone.db", "--visits", "node", "--dry-run")
+    seen = told(*words)
+    assert (seen["visits"], seen["visits_guessable"], seen["beyond_room"]) == (1, 1, 0)
+    shown = " ".join(run(*words).stdout.split())
+    assert "Would send 1 visit and 0 trips" in shown
+    assert "Not sent 1 visit by posters" in shown
+
+
 # --- visits ---
 
 

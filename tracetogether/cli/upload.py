@@ -109,7 +109,7 @@ def upload(
     reported = None if visits is None else chosen_visits(visits, choice, leave_place)
     if dry_run:
         seen = preview(log, choice)
-        lines = [] if reported is None else [f"Would send  {reported.words}"]
+        lines = [] if reported is None else [f"Would send  {reported.words}", *reported.lines()]
         facts = seen.to_json() | ({} if reported is None else reported.counts)
         answer(facts, *_shown(seen), *lines, as_json=as_json)
         return
@@ -145,9 +145,16 @@ def upload(
         rejected = sorted(receipt["rejected"].items())
         lines += [f"Rejected  {refused}: {reason}" for reason, refused in rejected]
     answer(
-        {"sent": count, "bytes": len(attempt.body), **receipt, **taken_json(taken)},
+        {
+            "sent": count,
+            "bytes": len(attempt.body),
+            **receipt,
+            **taken_json(taken),
+            **({} if reported is None else reported.kept_back),
+        },
         *lines,
         *taken_lines(taken),
+        *(() if reported is None else reported.lines()),
         as_json=as_json,
     )
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from tracetogether.cli.upload_choice import Choice
 from tracetogether.cli.visit_folder import load_trips, opened_visits
+from tracetogether.parameters import VISIT_REPORTS
 from tracetogether.plain_text import counted
+from tracetogether.presence.posters_of_others import can_be_reported
 from tracetogether.presence.reporting import visits_body
 from tracetogether.presence.visits import settled
 from tracetogether.units import SECONDS_PER_DAY
@@ -22,11 +24,15 @@ class ChosenVisits:
     Attributes:
         body: the message.
         visits, trips: how many are in it.
+        guessable: how many visits stay here because their places can be guessed.
+        too_many: how many older visits and trips stay here because a message has no more room.
     """
 
     body: bytes = field(repr=False)
     visits: int
     trips: int
+    guessable: int = 0
+    too_many: int = 0
 
     @property
     def words(self) -> str:
@@ -36,13 +42,33 @@ class ChosenVisits:
     @property
     def counts(self) -> dict[str, int]:
         """How many, for programs."""
-        return {"visits": self.visits, "trips": self.trips}
+        return {"visits": self.visits, "trips": self.trips, **self.kept_back}
+
+    @property
+    def kept_back(self) -> dict[str, int]:
+        """How many stay on the phone though they were chosen, for programs."""
+        return {"visits_guessable": self.guessable, "beyond_room": self.too_many}
+
+    def lines(self) -> Iterator[str]:
+        """Yield what stays on the phone though it was chosen, for people."""
+        if self.guessable:
+            yield (
+                f"Not sent  {counted(self.guessable, 'visits')} by posters of the NHS or of New "
+                "Zealand: their places can be guessed, so the authority takes none. Tell the "
+                "tracer of them"
+            )
+        if self.too_many:
+            yield (
+                f"Not sent  {self.too_many} of the oldest: a report has room for "
+                f"{VISIT_REPORTS.most_sent} visits and as many trips"
+            )
 
 
 def chosen_visits(folder: Path, choice: Choice, leave_places: Collection[str]) -> ChosenVisits:
     """Return the visits and trips in a folder that are sent.
 
     A visit is left out if a part of it lies in a period that is left out, or if it is still open.
+    Visits by posters that the authority refuses are left out and counted.
 
     Args:
         folder: where they were noted.
@@ -69,7 +95,15 @@ def chosen_visits(folder: Path, choice: Choice, leave_places: Collection[str]) -
             choice, note.trip.day * SECONDS_PER_DAY, (note.trip.day + 1) * SECONDS_PER_DAY - 1
         )
     ]
-    return ChosenVisits(visits_body(visits, trips), len(visits), len(trips))
+    sent = [row for row in visits if can_be_reported(row.poster)]
+    most = VISIT_REPORTS.most_sent
+    counts = min(len(sent), most), min(len(trips), most)
+    return ChosenVisits(
+        visits_body(sent, trips),
+        *counts,
+        guessable=len(visits) - len(sent),
+        too_many=len(sent) + len(trips) - sum(counts),
+    )
 
 
 def taken_json(taken: dict[str, Any] | None) -> dict[str, Any]:

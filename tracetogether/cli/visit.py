@@ -35,7 +35,7 @@ from tracetogether.presence.asking import AskedWarnings, ask_for_warnings
 from tracetogether.presence.matching import SamePlace, heard_places, same_places
 from tracetogether.presence.packages import WarningPackage, read_bundle, read_package
 from tracetogether.presence.posters import KINDS, Poster
-from tracetogether.presence.posters_of_others import read_any_poster
+from tracetogether.presence.posters_of_others import can_be_reported, read_any_poster
 from tracetogether.presence.visits import (
     Visit,
     checked_out,
@@ -50,6 +50,10 @@ from tracetogether.signed.trust_files import read_trust_file
 from tracetogether.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 _CODES: Final = ("tracetogether:", "http:", "https:", "UKC19TRACING:", "NZCOVIDTRACER:")
+_OWN_USE: Final = (
+    "Note      this visit finds no warnings and can't be reported: numbers of the NHS's and of New "
+    "Zealand's places can be guessed. Tell the tracer of it if you test positive"
+)
 _MINUTES: Final = WholeNumber(1, VISITS.longest_s // SECONDS_PER_MINUTE)
 
 _key_files = click.option(
@@ -119,6 +123,7 @@ def check_in(
         f"Ends      {utc_text(noted.end)} UTC, unless you scan again or check out"
         if noted.open
         else f"Ended     {utc_text(noted.end)} UTC",
+        *(() if can_be_reported(poster.text) else (_OWN_USE,)),
         as_json=as_json,
     )
 

@@ -61,6 +61,15 @@ def read_any_poster(text: str, keys: TrustList = _NO_KEYS) -> Poster:
     return read_poster(bare)
 
 
+def can_be_reported(text: str) -> bool:
+    """Return whether a case may report a visit by this poster, given as its code's text.
+
+    Places of the NHS and of New Zealand have numbers that anybody can try: a sealed visit would
+    hide nothing. So the authority refuses them.
+    """
+    return not text.strip().startswith((NHS_PREFIX, NZ_PREFIX))
+
+
 def _nhs_poster(text: str, keys: TrustList) -> Poster:
     """Return a poster of the NHS: a JWS (RFC 7515) signed by ES256, with a key's name."""
     found = _NHS_FORM.fullmatch(text)
