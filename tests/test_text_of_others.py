@@ -250,6 +250,7 @@ COMMANDS: dict[str, Words] = {
     ),
     "authority follow-up assign": each(f"{{evil}} {{evil}} {D}", f"{{case}} {{evil}} {D}"),
     "authority follow-up call": each(f"{{evil}} {{evil}} {D}", f"{{contact}} {{evil}} {D}"),
+    "authority follow-up find": each(f"{{evil}} {D}", f"{{evil}} {D} --json"),
     "authority follow-up indicators": each(D, f"{D} --json"),
     "authority follow-up list": each(D, f"{D} --json", f"{D} --case {{evil}}"),
     "authority follow-up next": each(D, f"{D} --json", f"{D} --skip {{evil}}"),

@@ -328,6 +328,7 @@ REGISTRATIONS_OF_ALL_AN_HOUR: Final = 250_000  # a city of 5.6 million registers
 CHARGES_OF_A_PHONE: Final = 6  # people without a phone for whom one phone keeps passes
 CHARGE_CODE_LIFETIME_S: Final = 3 * SECONDS_PER_DAY  # from the desk to a relative
 GIVEN_A_DAY: Final = 100  # papers and charge codes by one operator: a desk has 100 visitors a day
+SEARCHES_AN_HOUR: Final = 60  # for people, by one operator
 CHARGE_TRIES_AN_HOUR: Final = 10  # of one phone; a code has 50 bits
 PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
 UPLOAD_ANSWER_STEP_S: Final = 0.25  # an upload is answered at a multiple of it; most at the first

@@ -9,12 +9,12 @@ from tests.authority_world import DAY, NOON, World
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.cases.case import Case, CaseState
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
-from tracetogether.authority.desk.merging import Merged
-from tracetogether.authority.desk.particulars import (
+from tracetogether.authority.cases.particulars import (
     NameAndPhone,
     opened_particulars,
     sealed_particulars,
 )
+from tracetogether.authority.desk.merging import Merged
 from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import ConflictError, NotFoundError, StaleError

@@ -42,6 +42,12 @@ def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
     again = send("GET", "/v1/calls", None)[1]["call"]
     assert (again["person"]["name"], again["draft"]["note"]) == ("Ann", "busy")
     assert send("POST", f"{place}/save", b'{"outcome": "call_back"}')[0] == 400
+    describe = b'{"phone": "+65 9123 4567", "version": %d}' % again["line"]["version"]
+    assert send("PUT", f"{place}/particulars", describe)[0] == 200
+    status, rings = send("POST", "/v1/people/find", b'{"text": "9123-4567"}', "siti")
+    assert (status, rings["with_colleagues"], rings["more"]) == (200, False, False)
+    assert [found["contact_id"] for found in rings["people"]] == [line["contact_id"]]
+    assert send("POST", "/v1/people/find", b'{"text": "?"}')[0] == 400
     status, saved = send("POST", f"{place}/save", b'{"outcome": "refused", "note": "no more"}')
     assert (status, {row["state"] for row in saved["lines"]}) == (200, {"ended"})
     assert send("GET", "/v1/people", None)[1]["total"] == 0

@@ -119,6 +119,7 @@ def test_every_route_that_is_not_public_is_closed_to_strangers(site: Site) -> No
         "/v1/people",
         "/v1/calls",
         "/v1/calls/next",
+        "/v1/people/find",
         "/v1/calls/{contact_id}/take",
         "/v1/calls/{contact_id}/save",
         "/v1/calls/{contact_id}/draft",

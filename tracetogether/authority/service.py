@@ -23,6 +23,7 @@ from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
 from tracetogether.authority.desk.people import CallList
 from tracetogether.authority.desk.policies import CallPolicies
+from tracetogether.authority.desk.searching import PeopleSearch
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.handover.overview import PartnersOverview
@@ -81,6 +82,7 @@ class Authority:
     follow_up: FollowUp
     people: CallList
     calling: Calling
+    search: PeopleSearch
     finder: ContactFinder
     merging: Merging
     unmerging: Unmerging
@@ -252,6 +254,7 @@ class Authority:
                 audit=audit,
                 entropy=entropy,
             ),
+            search=PeopleSearch(keys=keys, people=people, store=store, limits=limits, audit=audit),
             finder=finder,
             merging=Merging(
                 desk=desk, casework=casework, store=store, audit=audit, entropy=entropy

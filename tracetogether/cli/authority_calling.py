@@ -1,5 +1,6 @@
 """`tracetogether authority follow-up people|next`: people in place of rows, and the next call."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -97,6 +98,31 @@ def call_next(reason: str, skip: str, folder: Path, *, as_json: bool) -> None:
         answer({"call": None}, "Nobody is left to call now.", as_json=as_json)
         return
     answer({"call": _sheet_facts(sheet)}, *_said(sheet, days), as_json=as_json)
+
+
+@click.command("find")
+@click.argument("text")
+@folder_option
+@as_json
+def find_person(text: str, folder: Path, *, as_json: bool) -> None:
+    """Find the one who rings back, by TEXT: number, name, pseudonym or user id.
+
+    Of a telephone number the last eight digits count; a name must be complete. With `-`, TEXT is
+    the first line of the standard input, and stays out of the history of the shell.
+    """
+    if text == "-":
+        text = sys.stdin.readline().strip()
+    with opened_folder(folder) as service:
+        found, days = service.search.find(text, time.time(), by=CONSOLE), service.days
+    count = count_text(len(found.people), 0, len(found.people), "people")
+    facts = {
+        "people": [_facts(person) for person in found.people],
+        "with_colleagues": found.with_colleagues,
+        "more": found.more,
+    }
+    if found.more:
+        count += "; more fit: search by telephone number"
+    answer(facts, _table(found.people, days), count, as_json=as_json)
 
 
 def _facts(person: PersonToCall) -> dict[str, object]:

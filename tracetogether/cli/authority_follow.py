@@ -14,7 +14,7 @@ from tracetogether.authority.cases.case import date_of_day, day_of
 from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
-from tracetogether.cli.authority_calling import call_next, people
+from tracetogether.cli.authority_calling import call_next, find_person, people
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
@@ -44,6 +44,7 @@ def follow_up() -> None:
 follow_up.command_class = FolderCommand
 follow_up.add_command(people)
 follow_up.add_command(call_next)
+follow_up.add_command(find_person)
 
 
 @follow_up.command("list")

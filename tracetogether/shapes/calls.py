@@ -68,6 +68,31 @@ class PeoplePageShape(AnswerBody):
     offset: int
 
 
+class WhoRings(RequestBody):
+    """What the person says who rings back."""
+
+    text: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=200,
+            repr=False,
+            description="A telephone number (the last eight digits count), a whole name, a "
+            "pseudonym or a user id.",
+        ),
+    ]
+
+
+class FoundPeopleShape(AnswerBody):
+    """Who fits a search; names and numbers are not shown."""
+
+    people: list[PersonToCallLine]
+    with_colleagues: Annotated[
+        bool, Field(description="Somebody near cases of colleagues fits; nothing else is said.")
+    ]
+    more: Annotated[bool, Field(description="Too many people fit to show all.")]
+
+
 class DraftShape(RequestBody):
     """What was typed and not saved yet, as texts; stored encrypted, for the caller only."""
 

@@ -66,6 +66,16 @@ def _people(router: APIRouter, authority: Authority, clock: Callable[[], float])
         )
         return shapes.PeoplePageShape.of(authority.people.page(query, now, by=by))
 
+    @router.post("/people/find")
+    def find_people(by: By, asked: shapes.WhoRings) -> shapes.FoundPeopleShape:
+        """Find the one who rings back by number, name, pseudonym or user id.
+
+        Roles: tracer, supervisor. Take the call by `POST /v1/calls/{contact_id}/take`. A tracer
+        finds people of own cases and of cases that nobody has. The audit log has the search
+        without the text; 60 searches an hour are allowed.
+        """
+        return shapes.FoundPeopleShape.of(authority.search.find(asked.text, clock(), by=by))
+
 
 def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     calling = authority.calling

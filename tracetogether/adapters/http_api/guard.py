@@ -45,6 +45,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/v1/shift"): Action.REVEAL,
     ("POST", "/v1/shift/end"): Action.REVEAL,
     ("GET", "/v1/people"): Action.LIST_FOLLOWED,
+    ("POST", "/v1/people/find"): Action.FIND_PERSON,
     ("GET", "/v1/calls"): Action.RECORD_CALL,
     ("POST", "/v1/calls/next"): Action.RECORD_CALL,
     ("POST", "/v1/calls/{contact_id}/take"): Action.RECORD_CALL,

@@ -15,6 +15,7 @@ from tracetogether.authority.cases.case import date_of_day
 from tracetogether.authority.cases.followed import DayOutcome, Outcome
 from tracetogether.authority.desk.calling import CallSheet
 from tracetogether.authority.desk.people import PersonToCall
+from tracetogether.authority.desk.searching import FoundPeople
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.parameters import FOLLOW_UP
 
@@ -58,6 +59,28 @@ def _last_days(sheet: CallSheet, today: int) -> list[str]:
     """Return the days of the last encounters, as the person may hear them; no case is named."""
     days = {shown.kept.until_day - FOLLOW_UP.days for shown in sheet.line.lines}
     return [date_of_day(day) for day in sorted(days) if day <= today]
+
+
+def show_search(request: PageRequest) -> Response:
+    """Show the form to find somebody, with what was typed."""
+    return _found(request, None)
+
+
+def find(request: PageRequest) -> Response:
+    """Show who has a telephone number, name, pseudonym or user id."""
+    search, text = request.authority.search, request.form.get("who_rings", "")
+    return _found(request, search.find(text, request.now, by=request.caller))
+
+
+def _found(request: PageRequest, found: FoundPeople | None) -> Response:
+    cases = (
+        {shown.kept.case_id for person in found.people for shown in person.lines} if found else ()
+    )
+    return request.render(
+        "found.html",
+        found=found,
+        linked=request.authority.casework.visible_ids(cases, request.caller),
+    )
 
 
 def begin_shift(request: PageRequest) -> Response:
@@ -192,6 +215,8 @@ PAGES: Final = (
     Page("POST", "/calls/shift", begin_shift, show_calls, {"choose-reason": "shift_reason"}),
     Page("POST", "/calls/shift/end", end_shift, show_calls),
     Page("POST", "/calls/next", take_next, show_calls),
+    Page("GET", "/calls/find", show_search),
+    Page("POST", "/calls/find", find, show_search, {InvalidRequestError: "who_rings"}),
     Page("POST", "/calls/{contact_id}/take", take, show_calls),
     Page("POST", "/calls/{contact_id}/save", save, show_calls, _OF_CALL, _both),
     Page("POST", "/calls/{contact_id}/describe", describe, show_calls, _OF_PERSON, _both),

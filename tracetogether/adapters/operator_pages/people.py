@@ -26,8 +26,8 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     Outcome,
 )
+from tracetogether.authority.cases.particulars import FIELDS, Field
 from tracetogether.authority.contacts.lines import Contact
-from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.people import PeoplePage
 from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError, InvalidRequestError

@@ -29,6 +29,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/calls/shift"): Action.REVEAL,
     ("POST", "/calls/shift/end"): Action.REVEAL,
     ("POST", "/calls/next"): Action.RECORD_CALL,
+    ("GET", "/calls/find"): Action.FIND_PERSON,
+    ("POST", "/calls/find"): Action.FIND_PERSON,
     ("POST", "/calls/{contact_id}/take"): Action.RECORD_CALL,
     ("POST", "/calls/{contact_id}/save"): Action.RECORD_CALL,
     ("POST", "/calls/{contact_id}/describe"): Action.DESCRIBE,

@@ -1,6 +1,6 @@
 """Who is due next, reservations, shifts and drafts, in tables."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -91,10 +91,32 @@ class CallTables(TableAccess):
             whole = sa.select(sa.func.count()).select_from(each.subquery())
             total = connection.execute(whole).scalar_one()
             order = [row.who for row in connection.execute(page)]
-            rows = self._all_in(FOLLOWED.select(), FOLLOWED.c.who, order)
-        lines = sorted(map(CONTACT.item, rows), key=lambda kept: (kept.who, kept.urgency))
+            return self._lines_by_person(order), total
+
+    def found(
+        self, who: bytes, digests: Mapping[str, Sequence[bytes]], limit: int
+    ) -> Sequence[Sequence[KeptContact]]:
+        """Return people, each with all lines in order of urgency."""
+        wanted = sa.select(FOLLOWED.c.who, FOLLOWED.c.merged_into)
+        which = [FOLLOWED.c[field].in_(some) for field, some in digests.items()]
+        people: set[bytes] = set()
+        with self._transactions.reading() as connection:
+            rows = connection.execute(wanted.where(sa.or_(FOLLOWED.c.who == who, *which))).all()
+            while rows:
+                people.update(bytes(row.who) for row in rows if not row.merged_into)
+                into = sorted({row.merged_into for row in rows if row.merged_into})
+                merged = wanted.where(FOLLOWED.c.contact_id.in_(into))
+                rows = connection.execute(merged).all() if into else []
+            return self._lines_by_person(sorted(people)[:limit])
+
+    def _lines_by_person(self, order: Sequence[bytes]) -> list[list[KeptContact]]:
+        """Return the lines of each person, the most urgent first."""
+        rows = self._all_in(FOLLOWED.select(), FOLLOWED.c.who, order)
+        lines = sorted(
+            map(CONTACT.item, rows), key=lambda kept: (kept.who, kept.urgency, kept.contact_id)
+        )
         by_person = {who: list(them) for who, them in groupby(lines, key=lambda kept: kept.who)}
-        return [by_person[who] for who in order], total
+        return [by_person[who] for who in order]
 
     def assignees(self, case_ids: Collection[str]) -> dict[str, str]:
         """Return to whom cases are assigned, "" for nobody."""
@@ -170,8 +192,11 @@ class CallTables(TableAccess):
         return self._drop(DRAFTS, DRAFTS.c.day < before_day)
 
     def unindexed(self, limit: int) -> Sequence[KeptContact]:
-        """Return lines of earlier releases, whose ``who`` is still the digest of their day."""
-        wanted = FOLLOWED.select().where(FOLLOWED.c.who == FOLLOWED.c.tag).limit(limit)
+        """Return lines of earlier releases: the day's digest of the person stands for others."""
+        earlier = sa.or_(
+            FOLLOWED.c.who == FOLLOWED.c.tag, FOLLOWED.c.by_pseudonym == FOLLOWED.c.tag
+        )
+        wanted = FOLLOWED.select().where(earlier).limit(limit)
         return [CONTACT.item(row) for row in self._all(wanted)]
 
 

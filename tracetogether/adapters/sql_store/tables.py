@@ -156,6 +156,7 @@ FOLLOWED: Final = sa.Table(
     _bytes("particulars"),
     _integer("version", server_default="1"),
     _real("call_at_s", nullable=True),
+    *map(_bytes, ("by_pseudonym", "by_name", "by_phone")),
     _real("urgency"),  # lists are sorted by it
     sa.Index(
         "followed_by_case",
@@ -166,6 +167,7 @@ FOLLOWED: Final = sa.Table(
     sa.Index("followed_by_who", "who", "last_day"),
     sa.Index("followed_by_call_at", "call_at_s"),
     sa.Index("followed_by_day", "day"),
+    *(sa.Index(f"followed_{name}", name) for name in ("by_pseudonym", "by_name", "by_phone")),
     sa.Index("followed_by_found_at", "found_at_s", "case_id"),
     sa.Index("followed_by_traced_at", "traced_at_s", "case_id"),
     sa.Index("followed_by_urgency", "urgency", "contact_id"),

@@ -52,6 +52,7 @@ class Action(Enum):
     WRITE_NOTE = "write a note"
     SHOW_DASHBOARD = "see the dashboard"
     LIST_FOLLOWED = "see contacts under follow-up, and their calendars"
+    FIND_PERSON = "find a person by number, name, pseudonym or user id"
     RECORD_CALL = "record a call, or that a contact was informed"
     REVEAL = "see who a contact is, for a reason"
     DESCRIBE = "write down a contact's name and telephone number"
@@ -124,6 +125,7 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.WRITE_NOTE: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.SHOW_DASHBOARD: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.LIST_FOLLOWED: _roles(Role.TRACER, Role.SUPERVISOR),
+        Action.FIND_PERSON: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.RECORD_CALL: _roles(Role.TRACER),
         Action.REVEAL: _roles(Role.TRACER),
         Action.DESCRIBE: _roles(Role.TRACER),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # the modules that define these types import this one
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.cases.store import CaseStore
@@ -103,6 +103,20 @@ class CallStore(Protocol):
         """Delete drafts of days before this one; return how many."""
         ...
 
+    def found(
+        self, who: bytes, digests: Mapping[str, Sequence[bytes]], limit: int
+    ) -> Sequence[Sequence[KeptContact]]:
+        """Return people, each with all lines in order of urgency.
+
+        A line that was merged into another one leads to that one's person.
+
+        Args:
+            who: ``KeptContact.who`` of one person.
+            digests: field of a line -> its digests; a line with any of them is found.
+            limit: the most people to return.
+        """
+        ...
+
     def unindexed(self, limit: int) -> Sequence[KeptContact]:
-        """Return lines of earlier releases, whose ``who`` is still the digest of their day."""
+        """Return lines of earlier releases, which a search by number or name doesn't find yet."""
         ...

@@ -189,7 +189,8 @@ class Casework:
         wanted = frozenset(case_ids) - {""}
         if not wanted or by.needs_to_know("") or by.may(Action.ISSUE_PIN):
             return wanted
-        return wanted & {case.case_id for case in self.store.cases() if self.may_see(case, by)}
+        named = self.store.desk.cases_named(wanted)
+        return frozenset(case.case_id for case in named if self.may_see(case, by))
 
     def several_open(self) -> list[tuple[str, ...]]:
         """Return the ids of the open cases of each person who has several.

@@ -133,6 +133,8 @@ class KeptContact:
         particulars: IV, then name and telephone number as JSON, sealed; b"" if there are none.
         version: counts changes by people and of the state; a form sends the version that it shows.
         call_at: when the next call was agreed on, epoch seconds; None for any time.
+        by_pseudonym, by_name, by_phone: digests under the day's key, by which a search finds the
+            person; b"" if there is nothing to find.
     """
 
     contact_id: str
@@ -168,6 +170,9 @@ class KeptContact:
     particulars: bytes = field(default=b"", repr=False)
     version: int = 1
     call_at: float | None = None
+    by_pseudonym: bytes = field(default=b"", repr=False)
+    by_name: bytes = field(default=b"", repr=False)
+    by_phone: bytes = field(default=b"", repr=False)
 
     @property
     def urgency(self) -> float:

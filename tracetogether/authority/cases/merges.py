@@ -14,7 +14,9 @@ from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
 _PURPOSE: Final = "merge"
-_ELSEWHERE: Final = frozenset({"version", "particulars", "person", "tag", "who", "day"})
+_ELSEWHERE: Final = frozenset({"version", "particulars", "person", "tag", "who", "day"}) | {
+    *("by_pseudonym", "by_name", "by_phone")
+}
 _Row = TypeVar("_Row", Case, KeptContact)
 Changes = Mapping[str, tuple[Any, Any]]
 """Field -> its value before and after, as JSON has them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # the modules that define these types import this one
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.access.store import AccessStore
@@ -68,6 +68,10 @@ class DeskStore(Protocol):
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
         """Return a page with counts; ``today`` is the day that contacts are due on."""
+        ...
+
+    def cases_named(self, case_ids: Collection[str]) -> Sequence[Case]:
+        """Return the cases that have one of these ids, in the order of ids."""
         ...
 
     def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:

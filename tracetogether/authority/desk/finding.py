@@ -21,12 +21,13 @@ from tracetogether.authority.cases.followed import (
     priority_of,
     sealed_person,
 )
-from tracetogether.authority.contacts.lines import Contact
-from tracetogether.authority.desk.particulars import (
+from tracetogether.authority.cases.particulars import (
     NameAndPhone,
     opened_particulars,
     sealed_particulars,
 )
+from tracetogether.authority.cases.person_index import indexed
+from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.errors import NotFoundError, TraceTogetherError
@@ -189,7 +190,7 @@ class ContactFinder:
         details = opened_particulars(line, self.keys)
         details = NameAndPhone().with_fields(kept.version, name=details.name, phone=details.phone)
         sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
-        return replace(kept, particulars=sealed, call_at=line.call_at)
+        return indexed(replace(kept, particulars=sealed, call_at=line.call_at), self.keys)
 
     def _refresh_keeping_dates(self, case: Case, arrived_at: float, now: float) -> int:
         """Refresh a case; none of its contacts is deleted earlier because of an older log."""
@@ -243,9 +244,9 @@ class ContactFinder:
             until_day=self.days.day(contact.last_s) + self.parameters.days,
         )
         if known is None:
-            return new
+            return indexed(new, self.keys, user_id=contact.user_id)
         details = opened_particulars(known, self.keys)
-        return replace(
+        row = replace(
             new,
             **{name: getattr(known, name) for name in _OF_FOLLOW_UP},
             state=state if known.state is ContactState.CASUAL else known.state,
@@ -254,3 +255,4 @@ class ContactFinder:
             particulars=sealed_particulars(details, contact_id, day, self.keys, self.entropy),
             version=known.version + (state != known.state is ContactState.CASUAL),
         )
+        return indexed(row, self.keys, user_id=contact.user_id)

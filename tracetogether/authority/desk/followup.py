@@ -18,14 +18,15 @@ from tracetogether.authority.cases.followed import (
     check_version,
 )
 from tracetogether.authority.cases.notes import Note, Notes
-from tracetogether.authority.desk.calendars import after_calls, check_next_call, check_open
-from tracetogether.authority.desk.particulars import (
+from tracetogether.authority.cases.particulars import (
     FIELDS,
     Field,
     described,
     opened_particulars,
     sealed_particulars,
 )
+from tracetogether.authority.cases.person_index import indexed
+from tracetogether.authority.desk.calendars import after_calls, check_next_call, check_open
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -308,7 +309,7 @@ class FollowUp:
         """Store changed fields of one line of a person, and return the line after it."""
         details = opened_particulars(kept, self.keys).with_fields(kept.version + 1, **changed)
         sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
-        kept = replace(kept, particulars=sealed)
+        kept = indexed(replace(kept, particulars=sealed), self.keys)
         return self._change(kept, "contact.described", now, by, fields=" ".join(changed))
 
     def described(self, contact_id: str, *, by: Caller) -> frozenset[str]:

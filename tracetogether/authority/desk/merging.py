@@ -15,12 +15,13 @@ from tracetogether.authority.cases.followed import (
     opened_person,
 )
 from tracetogether.authority.cases.merges import Join, Merge, changes, sealed_merge
-from tracetogether.authority.desk.calendars import after_calls, check_open
-from tracetogether.authority.desk.particulars import (
+from tracetogether.authority.cases.particulars import (
     joined_particulars,
     opened_particulars,
     sealed_particulars,
 )
+from tracetogether.authority.cases.person_index import indexed
+from tracetogether.authority.desk.calendars import after_calls, check_open
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError
@@ -317,7 +318,7 @@ class Merging:
         )
         if names or also:
             sealed = sealed_particulars(said, stays.contact_id, stays.day, keys, self.entropy)
-            stays = replace(stays, particulars=sealed)
+            stays = indexed(replace(stays, particulars=sealed), keys)
         left = replace(
             gone,
             case_id=case_id or gone.case_id,

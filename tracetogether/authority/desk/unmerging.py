@@ -9,12 +9,13 @@ from tracetogether.authority.cases.case import OPEN_STATES, Case, CaseState
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import ContactState, KeptContact, check_version
 from tracetogether.authority.cases.merges import Join, Merge, SealedMerge, opened_merge, put_back
-from tracetogether.authority.desk.calendars import after_calls
-from tracetogether.authority.desk.particulars import (
+from tracetogether.authority.cases.particulars import (
     opened_particulars,
     sealed_particulars,
     separated_particulars,
 )
+from tracetogether.authority.cases.person_index import indexed
+from tracetogether.authority.desk.calendars import after_calls
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, NotFoundError
@@ -225,6 +226,6 @@ class Unmerging:
             stays = after_calls(stays, outcomes, now, self.parameters)
         if (back.name, back.phone, back.also) != (said.name, said.phone, said.also):
             sealed = sealed_particulars(back, join.stays, stays.day, keys, self.entropy)
-            stays = replace(stays, particulars=sealed)
+            stays = indexed(replace(stays, particulars=sealed), keys)
         self.store.desk.put_contacts([replace(stays, version=stays.version + 1)])
         return len(same), int(bool(left) or len(same) < len(join.days))

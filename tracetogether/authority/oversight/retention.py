@@ -7,6 +7,7 @@ from typing import Final
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
 from tracetogether.authority.cases.followed import opened_person, person_key
+from tracetogether.authority.cases.person_index import indexed
 from tracetogether.authority.oversight.clock_witness import LAST_PURGE, ClockWitness
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.unfinished import Unfinished
@@ -158,12 +159,15 @@ class Purge:
         presence.drop_packages("trips", utc_day(public_from), int(now // SECONDS_PER_HOUR))
 
     def _index_people(self) -> None:
-        """Give lines of earlier releases the digest by which a person's lines are found."""
+        """Give lines of earlier releases the digests by which a person is found."""
         while lines := self.store.calls.unindexed(_LINES_AT_ONCE):
             found = [(kept, opened_person(kept, self.keys)) for kept in lines]
             self.store.desk.put_contacts(
                 [
-                    replace(kept, who=person_key(user_id or kept.contact_id, self.keys))
+                    replace(
+                        indexed(kept, self.keys, user_id=user_id),
+                        who=person_key(user_id or kept.contact_id, self.keys),
+                    )
                     for kept, user_id in found
                 ]
             )

@@ -1,0 +1,93 @@
+"""Find the one who rings back: by telephone number, name, pseudonym or user id."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.limits import Limit, Limits
+from tracetogether.authority.access.operator_limits import take_of_operator
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.call_store import CallingStore
+from tracetogether.authority.cases.followed import person_key
+from tracetogether.authority.cases.person_index import digests_of
+from tracetogether.authority.desk.people import CallList, PersonToCall
+from tracetogether.errors import InvalidRequestError
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import SEARCHES_AN_HOUR
+from tracetogether.units import SECONDS_PER_HOUR
+
+SEARCHES: Final = Limit("people-searches", SEARCHES_AN_HOUR, SECONDS_PER_HOUR)
+MAX_CHARACTERS: Final = 200
+_MOST: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPeople:
+    """Who fits a search, as far as the caller needs to know.
+
+    Attributes:
+        people: those near the caller's cases, or near cases that are assigned to nobody.
+        with_colleagues: whether somebody else fits, near cases of colleagues only.
+        more: whether too many people fit to show all.
+    """
+
+    people: tuple[PersonToCall, ...] = ()
+    with_colleagues: bool = False
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSearch:
+    """Finds followed people by what they say on the telephone."""
+
+    keys: KeyRing
+    people: CallList
+    store: CallingStore
+    limits: Limits
+    audit: Audit
+
+    def find(self, text: str, now: float, *, by: Caller) -> FoundPeople:
+        """Return who has this telephone number, name, pseudonym or user id.
+
+        The audit log has who searched by what and found whom, without the text. Names and numbers
+        stay hidden: to take the call reveals them.
+
+        Args:
+            text: a number with five digits or more, of which the last eight count; a whole name,
+                in any order of words; a pseudonym; or a user id.
+            now: epoch seconds.
+            by: the caller.
+
+        Raises:
+            AccessDeniedError: the roles of ``by`` do not allow it.
+            InvalidRequestError: the text is empty or too long, or names nobody.
+            RateLimitedError: the caller has searched too often in this hour.
+        """
+        by.require(Action.FIND_PERSON)
+        text = text.strip()
+        if len(text) > MAX_CHARACTERS:
+            msg = "a search has up to {most} characters"
+            raise InvalidRequestError(msg, "search-length", most=MAX_CHARACTERS)
+        digests = digests_of(text, now, self.keys)
+        if not digests:
+            msg = "write a whole telephone number, a name, a pseudonym or a user id"
+            raise InvalidRequestError(msg, "search-empty")
+        act = "searches.exceeded"
+        take_of_operator(SEARCHES, act, now, self.limits, self.audit, by=by)
+        with self.audit.atomic():
+            lines = self.store.calls.found(person_key(text, self.keys), digests, _MOST + 1)
+            shown = self.people.lines(lines[:_MOST], now, by, nobodys=True)
+            found = FoundPeople(
+                people=tuple(shown),
+                with_colleagues=len(shown) < len(lines[:_MOST]),
+                more=len(lines) > _MOST,
+            )
+            self.audit.record(
+                "person.searched",
+                now,
+                by=by.name,
+                asked=" ".join(field.removeprefix("by_") for field in digests),
+                found=" ".join(person.pseudonym for person in shown),
+                with_colleagues=found.with_colleagues,
+            )
+        return found
