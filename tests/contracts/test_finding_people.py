@@ -84,8 +84,8 @@ def test_a_colleagues_person_is_not_named(world: Shift) -> None:
         [world.second.case_id],
         1,
     )
+    issuer = Caller("ida", frozenset({Role.ISSUER}))
     with pytest.raises(AccessDeniedError):
-        issuer = Caller("ida", frozenset({Role.ISSUER}))
         world.authority.search.find("91234567", NOON, by=issuer)
 
 
