@@ -156,6 +156,12 @@ WORKS = {
         15.0,
         "simulations/test_later_scans_study.py",
     ),
+    "border": Work(
+        "explanation/write_border.py {folder}/border.json",
+        ("explanation/border.md",),
+        5.0,
+        before=(("border.json", "simulate border train-carriage classroom --seeds 4 --json"),),
+    ),
     "costs": Work("explanation/write_costs.py", ("explanation/costs.md",), 5.0),
     "accuracy": Work(
         "explanation/write_accuracy.py {recordings}",

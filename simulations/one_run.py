@@ -16,10 +16,11 @@ from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.vectorized import VectorizedPhones
 from simulations.people.walking import move
 from simulations.phones.fixed import with_places
+from simulations.phones.link_steps import ORGANISATION
 from simulations.phones.phone_states import draw_changes, seconds_in_front
 from simulations.phones.phones import CrowdPhones, draw_phones
 from simulations.phones.protocols import PROTOCOLS, SimulatedProtocol, hear_the_same, radio_of
-from simulations.phones.tempids import LocalTempIDs, TempIDSource
+from simulations.phones.tempids import HomeTempIDs, LocalTempIDs, TempIDSource
 from simulations.phones.token_sources import TokenDraws, TokenSource
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Room
@@ -57,8 +58,10 @@ class Run:
         logs: person -> contact log, for people with the app.
         user_ids: person -> user id, for people with the app.
         place_ids: the user id of each of the scenario's places.
-        issuer: opens the TempIDs; None if they came from an authority elsewhere, or if the phones
-            speak another protocol.
+        issuer: opens the TempIDs; None if they came from an authority elsewhere, if the phones
+            speak another protocol, or if people are of several authorities.
+        homes: each person's authority; empty if all have the same.
+        sources: code -> the issuer of an authority, if there are several.
         tokens: the tokens of another protocol; None for BlueTrace.
         counts: name -> what all phones did together, such as scans.
         per_phone: person -> the same for one phone, and seconds with the app in front (front_s).
@@ -81,6 +84,8 @@ class Run:
     per_phone: Mapping[int, Mapping[str, int]] = field(repr=False)
     rejections: Mapping[Rejection, int]
     digest: str
+    homes: tuple[str, ...] = ()
+    sources: Mapping[str, LocalTempIDs] = field(default_factory=dict, repr=False)
 
     @property
     def protocol(self) -> SimulatedProtocol:
@@ -135,7 +140,14 @@ def run(
         raise ValueError("the tracks are not of the scenario's people and duration")
     phones = draw_phones(scenario.people.count, scenario.phones, scenario.channel, streams)
     app = _with_app(scenario, streams)
-    local = LocalTempIDs(start, streams) if source is None else None
+    count = len(scenario.places)
+    homes = homes_of(scenario, streams)
+    if homes and source is not None:
+        raise ScenarioError("people.home has issuers of this process: leave the source out")
+    there = (*homes, *[next(iter(scenario.people.home))] * count) if homes else ()
+    local: LocalTempIDs | HomeTempIDs | None = None
+    if source is None:
+        local = HomeTempIDs(start, streams, there) if there else LocalTempIDs(start, streams)
     fetched_from = local or source
     if fetched_from is None:
         raise AssertionError("one of the two is given")
@@ -144,7 +156,6 @@ def run(
     user_ids = {person: fetched_from.enrol(person) for person in app.tolist()}
     changes = draw_changes(app.tolist(), scenario.phones, scenario.duration_s, streams)
     tokens = _tokens_of(scenario, start, app, streams)
-    count = len(scenario.places)
     if count and local is None:
         raise ScenarioError("[[places]] have TempIDs of this process: leave the source out")
     place_ids = tuple(fetched_from.enrol(len(phones) + number) for number in range(count))
@@ -163,6 +174,7 @@ def run(
         streams,
         tokens,
         count,
+        there or (ORGANISATION,) * (len(phones) + count),
     )
     env = simpy.Environment(initial_time=start)
     players: VectorizedPhones | ObjectPhones
@@ -188,7 +200,7 @@ def run(
         logs=outcome.logs,
         user_ids=user_ids,
         place_ids=place_ids,
-        issuer=None if local is None or tokens is not None else local.issuer,
+        issuer=local.issuer if isinstance(local, LocalTempIDs) and tokens is None else None,
         tokens=tokens,
         counts=outcome.counts,
         per_phone={
@@ -197,7 +209,24 @@ def run(
         },
         rejections=outcome.rejections,
         digest=log_digest(outcome.logs),
+        homes=homes,
+        sources=local.sources if isinstance(local, HomeTempIDs) else {},
     )
+
+
+def homes_of(scenario: Scenario, streams: Streams) -> tuple[str, ...]:
+    """Return the authority of each person: exact shares, chosen by one draw per person.
+
+    Empty if the scenario names none.
+    """
+    people = scenario.people
+    if not people.home:
+        return ()
+    order = np.argsort(streams.generator("homes").random(people.count), kind="stable")
+    code = np.empty(people.count, dtype=np.int64)
+    code[order] = np.repeat(np.arange(len(people.home)), people.at_home())
+    names = tuple(people.home)
+    return tuple(names[number] for number in code.tolist())
 
 
 def _tokens_of(scenario: Scenario, start: float, app: Ints, streams: Streams) -> TokenSource | None:

@@ -342,6 +342,7 @@ COMMANDS: dict[str, Words] = {
     "record": each("{table}", "{place}/none/{evil} --radio {evil}"),
     "simulate attack": each("{evil}", "replay --protocol {evil}", "replay --seed {evil}"),
     "simulate bench": each("--people {evil}"),
+    "simulate border": each("{evil}", "lift --set {evil}", "lift --abroad {evil}"),
     "simulate check-in": each("{evil}", "lift --set {evil}", "lift --check-in {evil}"),
     "simulate cost-curve": each("{evil}", "lift --set {evil}", "lift --seeds 1 --cost {evil}"),
     "simulate costs": each("", "--users {evil}", "{evil}"),

@@ -67,6 +67,7 @@ class ObjectPhone:
         habits: the scenario's settings of phones and owners.
         tokens: the tokens of another protocol; None for BlueTrace.
         listens: False for the device of a place, which never scans.
+        organisation: the authority that issues the TempIDs.
 
     Attributes:
         log: the contact log.
@@ -89,6 +90,7 @@ class ObjectPhone:
         habits: PhoneKeys = IN_FRONT,
         tokens: TokenSource | None = None,
         listens: bool = True,
+        organisation: str = ORGANISATION,
     ) -> None:
         self._listens = listens
         self.person = person
@@ -112,7 +114,7 @@ class ObjectPhone:
         period_s = timings.scan_s + timings.scan_pause_max_s
         self._exchange: Exchange = BlueTraceExchange(
             model=phones.model[person],
-            organisation=ORGANISATION,
+            organisation=organisation,
             entropy=streams.entropy("handset", person),
         )
         if tokens is not None:
@@ -382,6 +384,7 @@ class ObjectPhones:
                 habits=keys.phones,
                 tokens=crowd.tokens,
                 listens=person < crowd.people,
+                organisation=crowd.homes[person],
             )
         env.process(live_states(env, crowd.changes, crowd.start, air.change))
 

@@ -1,6 +1,6 @@
 """Input and result of both fidelities."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from simulations.phones.phone_states import StateChange
@@ -30,6 +30,7 @@ class Crowd:
         streams: the run's random draws.
         tokens: the tokens of another protocol; None for BlueTrace.
         places: how many of the last tracks, phones and user ids are places', which speak only.
+        homes: the authority of each person and place.
     """
 
     scenario: Scenario
@@ -43,6 +44,7 @@ class Crowd:
     streams: Streams
     tokens: TokenSource | None = None
     places: int = 0
+    homes: Sequence[str] = ()
 
     @property
     def people(self) -> int:

@@ -127,7 +127,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         tokens: (t, width) texts of the tokens heard, ASCII.
         model: phone model of each person.
         advertised_dbm: (P,) transmit power that each phone advertises; NaN where it has none.
-        organisation: the authority; "" if the protocol has none.
+        organisation: (P,) each one's authority; "" if the protocol has none.
         version: of the protocol.
         token_tells_power: whether a token states the power too, and not the radio alone.
         tells_model: whether a record names the peer's model.
@@ -144,7 +144,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
     tokens: Bytes2D = field(repr=False)
     model: Sequence[str]
     advertised_dbm: Floats
-    organisation: str
+    organisation: Sequence[str]
     version: int
     token_tells_power: bool
     tells_model: bool
@@ -168,7 +168,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
             token=token,
             tokens=texts,
             advertised_dbm=advertised_dbm,
-            organisation="",
+            organisation=("",) * len(self.model),
             version=source.version,
             token_tells_power=source.power_dbm is not None,
             tells_model=False,
@@ -222,7 +222,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                 tx_power_dbm=power,
                 peer_model=self.model[peer] if self.tells_model else None,
                 observer_model=own,
-                organisation=self.organisation,
+                organisation=self.organisation[peer],
                 version=self.version,
                 as_central=central,
             )
@@ -260,7 +260,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                         power[peer[row]] if known[row] else "None",
                         peer_model[peer[row]],
                         own,
-                        self.organisation,
+                        self.organisation[peer[row]],
                         version,
                         str(central[row]),
                     )

@@ -22,12 +22,12 @@ from simulations.fidelities.links import Links, ReceptionLists, names_of
 from simulations.fidelities.players import Crowd, PhoneResults
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.scans import News, Packets, Scans, States
-from simulations.phones.link_steps import ORGANISATION, STALE_S
+from simulations.phones.link_steps import STALE_S
 from simulations.phones.phone_states import PhoneState
 from simulations.phones.protocols import radio_of
 from simulations.phones.radios import System
 from simulations.phones.routines import Routines, address_turn, draw_routines, first_window
-from simulations.phones.tempids import LocalTempIDs
+from simulations.phones.tempids import HomeTempIDs, LocalTempIDs
 from simulations.radio.channel import Channel
 from tracetogether.bluetrace.payload import PROTOCOL_VERSION
 from tracetogether.parameters import BLUETRACE
@@ -71,7 +71,10 @@ class VectorizedPhones:
     """
 
     def __init__(
-        self, crowd: Crowd, source: LocalTempIDs, on_receptions: OnReceptions | None = None
+        self,
+        crowd: Crowd,
+        source: LocalTempIDs | HomeTempIDs,
+        on_receptions: OnReceptions | None = None,
     ) -> None:
         scenario, phones, streams = crowd.scenario, crowd.phones, crowd.streams
         self._crowd = crowd
@@ -264,7 +267,7 @@ class VectorizedPhones:
             tokens=texts,
             model=self._phones.model,
             advertised_dbm=self._phones.advertised_dbm,
-            organisation=ORGANISATION,
+            organisation=self._crowd.homes,
             version=PROTOCOL_VERSION,
             token_tells_power=False,
             tells_model=True,

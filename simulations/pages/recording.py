@@ -215,9 +215,14 @@ def _logs(run: Run) -> Iterable[tuple[object, ...]]:
     people = {user_id: person for person, user_id in run.user_ids.items()}
     rows = list(log_rows(run.logs))
     peers: list[str | None] = [None] * len(rows)
-    if run.issuer is not None and rows:
-        times = np.array([row.time for _, row in rows])
-        peers = run.issuer.open_many([row.peer for _, row in rows], times).user.to_list()
+    issuers = [source.issuer for source in run.sources.values()]
+    if run.issuer is not None:
+        issuers.append(run.issuer)
+    if issuers and rows:
+        times, tokens = np.array([row.time for _, row in rows]), [row.peer for _, row in rows]
+        for issuer in issuers:
+            opened = issuer.open_many(tokens, times).user.to_list()
+            peers = [peer or user for peer, user in zip(peers, opened, strict=True)]
     elif run.tokens is not None:
         said = {token: run.user_ids[who] for token, who in senders(run, run.tokens).items()}
         peers = [said.get(row.peer) for _, row in rows]

@@ -1,10 +1,15 @@
-"""The source of TempIDs for simulated phones: an interface, and the real issuer in this process."""
+"""The source of TempIDs for simulated phones: an interface, and the real issuer in this process.
 
+People of several authorities have an issuer each, with keys of its own.
+"""
+
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Final, Protocol
 
 import numpy as np
 
+from simulations.phones.link_steps import ORGANISATION
 from simulations.streams import Streams
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
@@ -39,17 +44,27 @@ class LocalTempIDs:
     Keys and IVs come from the seed, so they are no secrets.
 
     Attributes:
+        keys: its key ring.
         issuer: the issuer; it also opens these TempIDs.
+
+    Args:
+        start: epoch seconds of the beginning.
+        streams: the run's random draws.
+        authority: code of the authority.
+        among: whether it is one of several, which draw different keys.
     """
 
-    def __init__(self, start: float, streams: Streams, *, authority: str = "SG_MOH") -> None:
+    def __init__(
+        self, start: float, streams: Streams, *, authority: str = ORGANISATION, among: bool = False
+    ) -> None:
+        names = ("authority", authority) if among else ("authority",)
         # The first window of a batch begins before ``start``, perhaps on the day before.
-        keys = KeyRing.generate(
-            start - SECONDS_PER_DAY, entropy=streams.entropy("authority", "keys")
+        self.keys = KeyRing.generate(
+            start - SECONDS_PER_DAY, entropy=streams.entropy(*names, "keys")
         )
-        self._iv_entropy = streams.entropy("authority", "iv")
-        self.issuer = TempIDIssuer(keys, authority, entropy=self._iv_entropy)
-        self._user_entropy = streams.entropy("authority", "users")
+        self._iv_entropy = streams.entropy(*names, "iv")
+        self.issuer = TempIDIssuer(self.keys, authority, entropy=self._iv_entropy)
+        self._user_entropy = streams.entropy(*names, "users")
 
     def enrol(self, person: int) -> str:  # noqa: ARG002 - a user id says nothing about a person
         """Return a new user id."""
@@ -94,4 +109,51 @@ class LocalTempIDs:
                 users, int(start[rows[0]]), 1, entropy=drawn_before.read
             )
             texts[rows] = issued[:, 0]
+        return texts
+
+
+class HomeTempIDs:
+    """The issuers of several authorities; each phone fetches from that of its home.
+
+    Args:
+        start: epoch seconds of the beginning.
+        streams: the run's random draws.
+        homes: each person's authority; a place has that of the first.
+
+    Attributes:
+        sources: code -> issuer, in order of the codes.
+    """
+
+    def __init__(self, start: float, streams: Streams, homes: Sequence[str]) -> None:
+        self._homes = homes
+        self._home_of: dict[str, str] = {}
+        self.sources: Mapping[str, LocalTempIDs] = {
+            code: LocalTempIDs(start, streams, authority=code, among=True)
+            for code in sorted(set(homes))
+        }
+
+    def enrol(self, person: int) -> str:
+        """Return a new user id of the person's authority."""
+        code = self._homes[person]
+        user_id = self.sources[code].enrol(person)
+        self._home_of[user_id] = code
+        return user_id
+
+    def batch(self, user_id: str, now: float) -> TempIDBatch:
+        """Return a batch of the user's authority; see ``LocalTempIDs.batch``."""
+        return self.sources[self._home_of[user_id]].batch(user_id, now)
+
+    def some(self, user_ids: list[str], fetched_at_s: Floats, batch: Ints, window: Ints) -> Bytes2D:
+        """Return chosen TempIDs, each of its user's authority; see ``LocalTempIDs.some``."""
+        texts = np.empty((len(batch), TOKEN_TEXT), dtype=np.uint8)
+        home = np.array([self._home_of[user_id] for user_id in user_ids], dtype=np.str_)
+        for code, source in self.sources.items():
+            fetches = np.flatnonzero(home == code)
+            rows = np.flatnonzero(np.isin(batch, fetches))
+            texts[rows] = source.some(
+                [user_ids[fetch] for fetch in fetches.tolist()],
+                fetched_at_s[fetches],
+                np.searchsorted(fetches, batch[rows]),
+                window[rows],
+            )
         return texts

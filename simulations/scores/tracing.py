@@ -9,6 +9,8 @@ In some protocols the contact's phone recorded what counts, and not the case's: 
 is the other one. The lists are the same columns, with who is the case and who the contact.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -28,6 +30,37 @@ from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecords:
+    """The records of all logs of a run, as uploads hold them: n of them in columns.
+
+    Attributes:
+        owner: (n,) person whose log each is from.
+        token: (n,) what the phone heard.
+        time: (n,) epoch seconds.
+        rssi_dbm, tx_power_dbm: (n,) NaN where it is unknown.
+        organisation: (n,) the authority that the token is said to belong to.
+    """
+
+    owner: Ints
+    token: Labels
+    time: Floats
+    rssi_dbm: Floats
+    tx_power_dbm: Floats
+    organisation: Labels
+
+    def take(self, rows: Ints) -> "RunRecords":
+        """Return the chosen records."""
+        return RunRecords(
+            self.owner[rows],
+            self.token.take(rows),
+            self.time[rows],
+            self.rssi_dbm[rows],
+            self.tx_power_dbm[rows],
+            self.organisation.take(rows),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +94,7 @@ def trace(
     """
     opened = open_log(
         _upload_of(run, person),
-        issuer or _issuer_of(run),
+        issuer or _issuer_at(run, run.homes[person] if run.homes else ""),
         uploader=run.user_ids[person],
         received_at=run.start + run.scenario.duration_s,
         places=set(run.place_ids).intersection,
@@ -77,18 +110,55 @@ def open_run(run: Run) -> OpenedRun:
     """
     if run.tokens is not None:
         return near_run(run, run.tokens)
-    issuer = _issuer_of(run)
-    owner, token, time, rssi_dbm, tx_power_dbm, organisation = _records_of(run)
+    if run.homes:
+        return _open_at_home(run)
+    return _open_records(run, records_of(run), _issuer_of(run))
+
+
+def _open_at_home(run: Run) -> OpenedRun:
+    """Open every log at its owner's authority; people of the others stay unknown there."""
+    records = records_of(run)
+    home = np.array(run.homes)[records.owner]
+    parts = [
+        _open_records(run, records.take(np.flatnonzero(home == code)), source.issuer)
+        for code, source in run.sources.items()
+    ]
+    return join_opened(parts)
+
+
+def join_opened(parts: Sequence[OpenedRun]) -> OpenedRun:
+    """Return the records of several authorities together."""
+    places = [part.places for part in parts if part.places is not None]
+    return OpenedRun(
+        owner=np.concatenate([part.owner for part in parts]),
+        peer=np.concatenate([part.peer for part in parts]),
+        sightings=Sightings.concat([part.sightings for part in parts]),
+        rejected=sum((part.rejected for part in parts), Counter()),
+        places=HeardPlaces(
+            *(
+                np.concatenate([getattr(each, name) for each in places])
+                for name in ("owner", "place", "time")
+            )
+        )
+        if places
+        else None,
+    )
+
+
+def _open_records(run: Run, records: RunRecords, issuer: TempIDIssuer) -> OpenedRun:
+    owner, token, time = records.owner, records.token, records.time
+    rssi_dbm, tx_power_dbm = records.rssi_dbm, records.tx_power_dbm
     names = tuple(run.user_ids[person] for person in run.app.tolist())
     uploader = Labels(np.searchsorted(run.app, owner).astype(np.int32), names)
     opened = open_logs(
         token,
         time,
         rssi_dbm,
-        organisation=organisation,
+        organisation=records.organisation,
         uploader=uploader,
         issuer=issuer,
         received_at=run.start + run.scenario.duration_s,
+        partners=set(run.sources) - {issuer.authority},
         places=set(run.place_ids).intersection,
     )
     rows = opened.accepted
@@ -126,6 +196,10 @@ def list_run(run: Run, opened: OpenedRun, policy: CloseContactPolicy) -> Listing
     return Listing(case[order], person[order], lines.take(order))
 
 
+def _issuer_at(run: Run, home: str) -> TempIDIssuer:
+    return run.sources[home].issuer if home else _issuer_of(run)
+
+
 def _issuer_of(run: Run) -> TempIDIssuer:
     if run.tokens is not None:
         raise ValueError(f"phones of this run speak {run.protocol.title}: no authority opens logs")
@@ -138,25 +212,25 @@ def _upload_of(run: Run, person: int) -> UploadRecords:
     return parse_upload(write_upload(run.logs[person].rows())).records
 
 
-def _records_of(run: Run) -> tuple[Ints, Labels, Floats, Floats, Floats, Labels]:
-    """Return owner, token, time, RSSI, transmit power and organisation of all logs' records."""
+def records_of(run: Run) -> RunRecords:
+    """Return the records of all logs as uploads hold them."""
     logs = run.logs
     if isinstance(logs, ContactLogs):
         texts = tuple(bytes(row).decode("ascii") for row in logs.tokens)
-        return (
+        return RunRecords(
             logs.owner,
             Labels(logs.token.astype(np.int32), texts),
             np.floor(logs.time),  # an upload tells whole seconds
             logs.rssi_dbm,
             logs.tx_power_dbm,
-            Labels.constant(logs.organisation, len(logs.time)),
+            _organisations(logs),
         )
     files = [_upload_of(run, person) for person in run.app.tolist()]
     time, rssi_dbm, tx_power_dbm = (
         np.concatenate([np.empty(0), *(getattr(file, name) for file in files)])
         for name in ("time", "rssi_dbm", "tx_power_dbm")
     )
-    return (
+    return RunRecords(
         np.repeat(run.app, [len(file) for file in files]),
         Labels.encode(list(chain.from_iterable(file.token for file in files))),
         time,
@@ -164,3 +238,9 @@ def _records_of(run: Run) -> tuple[Ints, Labels, Floats, Floats, Floats, Labels]
         tx_power_dbm,
         Labels.concat([file.organisation for file in files]),
     )
+
+
+def _organisations(logs: ContactLogs) -> Labels:
+    """Return (n,) the authority that each record names."""
+    names, code = np.unique(np.array(logs.organisation), return_inverse=True)
+    return Labels(code.astype(np.int32)[logs.peer], tuple(names.tolist()))

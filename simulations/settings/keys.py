@@ -52,6 +52,13 @@ class PeopleKeys:
     hand_change_s: Annotated[
         float, about("Mean time until a phone is stowed or taken out.", ge=10)
     ] = 300.0
+    home: Annotated[
+        Mapping[str, Share],
+        about(
+            "Shares of people by the authority whose app they have, such as "
+            "{SG_MOH = 0.9, AU_DTA = 0.1}; together 1. Empty: all have the app of one."
+        ),
+    ] = field(default_factory=dict)
     stowed: Annotated[CarryShares, about("Where phones are that are not in the hand.")] = field(
         default_factory=CarryShares
     )
@@ -84,6 +91,14 @@ class PeopleKeys:
         if self.count >= every.sum():
             return every
         exact = every * self.count / every.sum()
+        found: Ints = exact.astype(np.int64)
+        largest = np.argsort(found - exact, kind="stable")[: self.count - found.sum()]
+        found[largest] += 1
+        return found
+
+    def at_home(self) -> Ints:
+        """Return (homes,) how many people each authority has; the largest remainders round up."""
+        exact = np.array(list(self.home.values())) * self.count
         found: Ints = exact.astype(np.int64)
         largest = np.argsort(found - exact, kind="stable")[: self.count - found.sum()]
         found[largest] += 1

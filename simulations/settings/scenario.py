@@ -1,5 +1,6 @@
 """Scenarios: strict TOML in, frozen values out; every key is documented where it is declared."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,6 +35,9 @@ LAYERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Layers of contacts, by the letters that covasim has for them."""
 NO_LAYER: Final = "none"
+
+_CODE: Final = re.compile(r"[A-Z0-9_]{2,32}")
+_SUM_WITHIN: Final = 1e-6
 
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -270,6 +274,7 @@ def _check_together(scenario: Scenario, faults: FileFaults, *, placed: bool) -> 
         )
     if scenario.motion.dwell_s >= scenario.motion.stop_every_s:
         faults.add("motion.dwell_s", "'motion.dwell_s' must be shorter than 'motion.stop_every_s'")
+    _check_homes(scenario, faults)
     if scenario.places and scenario.phones.protocol != "bluetrace":
         faults.add("places", "[[places]] speak BlueTrace: set 'phones.protocol' to bluetrace")
     try:
@@ -281,6 +286,29 @@ def _check_together(scenario: Scenario, faults: FileFaults, *, placed: bool) -> 
         if placed:
             _check_places(scenario, room, faults)
     faults.check()
+
+
+def _check_homes(scenario: Scenario, faults: FileFaults) -> None:
+    """Check that authorities have codes and all people, and issue TempIDs."""
+    home = scenario.people.home
+    if not home:
+        return
+    if abs(sum(home.values()) - 1) > _SUM_WITHIN:
+        faults.add(
+            "people.home",
+            f"the shares in 'people.home' are together {sum(home.values()):g}; they must be 1",
+        )
+    wrong = [code for code in home if not _CODE.fullmatch(code)]
+    if wrong:
+        faults.add(
+            "people.home",
+            f"'people.home' names authorities by codes such as SG_MOH, not {wrong[0]!r}",
+        )
+    if scenario.phones.protocol != "bluetrace":
+        faults.add(
+            "people.home",
+            "'people.home' is of BlueTrace: set 'phones.protocol' to bluetrace, or leave it out",
+        )
 
 
 def _check_devices(scenario: Scenario, room: Room, faults: FileFaults) -> None:

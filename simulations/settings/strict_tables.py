@@ -6,7 +6,8 @@ file, the key and the nearest known key.
 
 A field that is a mapping of names to dataclasses stands for tables with names of the user's choice
 (``[venue.spaces.yard]``). A tuple of dataclasses stands for numbered tables
-(``[[motion.timetable]]``, of which the first has the number 1).
+(``[[motion.timetable]]``, of which the first has the number 1). A mapping of names to numbers is
+one value (``home = {SG_MOH = 0.9, AU_DTA = 0.1}``).
 """
 
 import math
@@ -36,6 +37,7 @@ ANY_NUMBER: Final = "NUMBER"
 """The part of a key that stands for the number of a table."""
 TEXTS: Final = "list of texts"
 NUMBERS: Final = "list of numbers"
+SHARES: Final = "table of shares"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class ScenarioKey:
 
     Attributes:
         name: dotted, as an error message writes it.
-        type_name: "text", "whole number", "number", "switch" (true or false), "list of texts" or
-            "list of numbers".
+        type_name: "text", "whole number", "number", "switch" (true or false), "list of texts",
+            "list of numbers" or "table of shares" (each a name and a number from 0 to 1).
         default: None where the key is required.
         low, high: the least and the greatest value; None without such a limit.
         one_of: the values that are allowed; empty if any is.
@@ -54,7 +56,7 @@ class ScenarioKey:
 
     name: str
     type_name: str
-    default: str | int | float | tuple[str, ...] | None
+    default: str | int | float | tuple[str, ...] | Mapping[str, float] | None
     low: float | None
     high: float | None
     one_of: tuple[str, ...]
@@ -67,6 +69,8 @@ class ScenarioKey:
             return f"one of {', '.join(self.one_of)}"
         if self.type_name == "switch":
             return "true or false"
+        if self.type_name == SHARES:
+            return "each from 0 to 1"
         if self.low is None:
             return "any"
         if self.high is None:
@@ -92,6 +96,7 @@ class ScenarioKey:
             "switch": switch,
             TEXTS: isinstance(value, list | tuple) and all(isinstance(text, str) for text in value),
             NUMBERS: isinstance(value, list | tuple) and all(map(_is_number, value)),
+            SHARES: isinstance(value, Mapping) and all(map(_is_share, value.values())),
         }
         if not fits[self.type_name]:
             return self.wrong_type(value)
@@ -121,11 +126,16 @@ _TYPE_NAMES: Final = {
     inspect.FloatType: "number",
     inspect.BoolType: "switch",
     inspect.VarTupleType: TEXTS,
+    inspect.DictType: SHARES,
 }
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and _is_number(value) and 0 <= value <= 1
 
 
 def _type_name(kind: inspect.Type) -> str:
@@ -158,12 +168,18 @@ def _keys_of(table: inspect.DataclassType, prefix: str = "") -> Iterator[Scenari
             yield ScenarioKey(
                 name=name,
                 type_name=_type_name(kind),
-                default=None if entry.required else entry.default,
+                default=None if entry.required else _default(entry),
                 low=getattr(kind, "ge", None),
                 high=getattr(kind, "le", None),
                 one_of=getattr(kind, "values", ()),
                 doc=(entry.type.extra_json_schema or {})["description"],
             )
+
+
+def _default(entry: inspect.Field) -> Any:  # noqa: ANN401 - a key's value
+    """Return what a key is if a file does not name it."""
+    made = entry.default_factory
+    return entry.default if made is msgspec.NODEFAULT else made()
 
 
 class StrictTables(Generic[_Form]):
@@ -193,6 +209,9 @@ class StrictTables(Generic[_Form]):
         top["required"].remove("name")
         for table in schema["$defs"].values():
             table["additionalProperties"] = False
+            for said in table["properties"].values():  # msgspec leaves these defaults out
+                if said.get("additionalProperties", {}).get("type") == "number":
+                    said["default"] = {}
         return schema
 
     def full_key(self, word: str) -> ScenarioKey:

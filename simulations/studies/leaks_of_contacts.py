@@ -176,7 +176,7 @@ def _opened_by_a_thief(logs: ContactLogs, seed: int) -> LedgerRow:
     keys = KeyRing.generate(
         START - SECONDS_PER_DAY, entropy=Streams(seed).entropy("ledger", "thief")
     )
-    issuer = TempIDIssuer(keys, logs.organisation)
+    issuer = TempIDIssuer(keys, logs.organisation[0])
     texts = [bytes(row).decode("ascii") for row in logs.tokens]
     opened = 0
     for text in texts:

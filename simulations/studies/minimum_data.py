@@ -15,6 +15,7 @@ from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_open_data import open_data_rows
 from simulations.studies.leaks_of_passes import pass_rows
 from simulations.studies.leaks_of_places import place_rows
+from simulations.studies.leaks_of_records import record_rows
 from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.leaks_of_visits import visit_rows
 from simulations.studies.ledger_rows import LedgerRow
@@ -66,7 +67,8 @@ def measure_privacy(
             *hint_rows(seed),
             *visit_report_rows(authority, START, seed),
             *visit_rows(START, seed),
-            *open_data_rows(seed),
             *place_rows(authority, START, seed),
+            *open_data_rows(seed),
+            *record_rows(authority, START, seed, users=people),
         ]
     )

@@ -16,7 +16,14 @@ from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario, full_key, load_scenario, scenario_keys
 from simulations.streams import Streams
 
-WORDS = {"layer", "schema", "title", "modelled_on", "policy.name"}  # said, not played
+WORDS = {
+    "places.NUMBER.name",
+    "layer",
+    "schema",
+    "title",
+    "modelled_on",
+    "policy.name",
+}  # said, not played
 
 
 class Change(NamedTuple):
@@ -38,6 +45,9 @@ CHANGES = {
     # where people are, where they look, where they keep the phone
     "duration_s": Change("lift", "100", "duration_s=60"),
     "people.count": Change("lift", "9"),
+    "places.NUMBER.at": Change("lift", "[0.5,0.5]", at="places.1.at"),
+    "places.NUMBER.tx_dbm": Change("lift", "-25", "places.1.at=[0.5,0.5]", at="places.1.tx_dbm"),
+    "people.home": Change("lift", "{AU_DTA=1}"),
     "people.in_hand": Change("lift", "0"),
     "people.hand_change_s": Change("lift", "20"),
     "people.stowed.front_pocket": Change("lift", "0", "in_hand=0"),
@@ -192,7 +202,14 @@ CHANGES = {
     "policy.minutes": Change("train-carriage", "1", f"{SMALL} policy.minutes=3"),
     "policy.least_chance": Change("train-carriage", "0.1", f"{SMALL} policy.minutes=3"),
 }
-IN_THE_LOGS = {"people.adoption", "people.groups.NAME.carriers", "channel.reach_m"}
+IN_THE_LOGS = {
+    "places.NUMBER.at",
+    "places.NUMBER.tx_dbm",
+    "people.adoption",
+    "people.home",
+    "people.groups.NAME.carriers",
+    "channel.reach_m",
+}
 IN_THE_AIR = {"venue.rooms", "phones.models_android", "phones.models_ios"}
 
 

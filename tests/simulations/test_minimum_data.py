@@ -15,6 +15,7 @@ from simulations.studies.leaks_of_contacts import START
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_open_data import open_data_rows
 from simulations.studies.leaks_of_passes import Showings, link_passes, pass_rows, show_passes
+from simulations.studies.leaks_of_records import record_rows
 from simulations.studies.leaks_of_visit_reports import visit_report_rows
 from simulations.studies.ledger_rows import LedgerRow
 from simulations.studies.linking import (
@@ -150,6 +151,20 @@ def test_rows_of_visit_reports_say_what_a_package_tells(authority: Authority) ->
     assert (of_length.actor, of_length.bits) == ("network", 0.0)
 
 
+def test_rows_of_records_for_partners_say_what_a_batch_and_answers_tell(
+    authority: Authority,
+) -> None:
+    rows = record_rows(authority, START, seed=1, users=256, cases=150, partners=60)
+    by_order, by_model, purpose, of_answers = rows
+    assert by_order.low is not None
+    assert by_order.low < 0.5
+    assert not by_order.accepted
+    assert by_model.score is not None
+    assert by_model.score > 0.9  # one model measured all of a log: said, and not stopped
+    assert purpose.bits == 8
+    assert of_answers.score == pytest.approx(0.6, abs=0.07)
+
+
 def test_a_row_over_its_budget_says_so() -> None:
     row = LedgerRow(
         feature="f", actor="a", learns="l", bits=0.02, budget=0.03, accepted=False, played="p",
@@ -179,7 +194,7 @@ def page_rows() -> list[list[str]]:
 
 def test_the_page_shows_every_row_within_its_budget() -> None:
     rows = page_rows()
-    assert len(rows) == 35
+    assert len(rows) == 46
     for row in rows:
         assert float(row[3]) <= float(row[4]), row
 

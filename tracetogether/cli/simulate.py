@@ -12,6 +12,8 @@ _LISTED: Final[Mapping[str, str]] = MappingProxyType(
     {
         "attack": "Play an attack against the code of each protocol and print what it yields.",
         "bench": "Measure the CPU time of a crowd, from movement to scores, in one process.",
+        "border": "Say who is found in each SCENARIO across the border between two authorities, "
+        "and how late.",
         "check": "Check SCENARIO, a TOML file or a name from `simulate list`, without playing it.",
         "check-in": "Say whom Bluetooth, check-in and both find in each SCENARIO, and how many "
         "they warn.",
@@ -41,6 +43,7 @@ _PLACES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "attack": "tracetogether.cli.simulate_attack:attack_protocols",
         "bench": "tracetogether.cli.simulate_bench:bench_crowds",
+        "border": "tracetogether.cli.simulate_border:study_two_authorities",
         "check": "tracetogether.cli.simulate_scenario:check",
         "check-in": "tracetogether.cli.simulate_presence:study_check_in",
         "cost-curve": "tracetogether.cli.simulate_costs:cost_curve",
