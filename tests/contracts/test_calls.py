@@ -179,6 +179,20 @@ def test_a_line_whose_key_is_destroyed_hides_no_other_line_of_the_person(world: 
     assert {shown.kept.last_day for shown in saved.lines} == {DAY + 1}
 
 
+def test_a_call_is_saved_though_the_most_urgent_case_of_the_person_is_over(world: Shift) -> None:
+    first, second = (world.line(case, world.shared) for case in (world.first, world.second))
+    over = replace(
+        first, state=ContactState.COMPLETED, until_day=DAY - 1, probability=1.0, traced_at=NOON
+    )
+    world.store.desk.put_contacts([over])
+    assert over.urgency < second.urgency
+    line = world.next(RAVI).line
+    assert line.contact_id == second.contact_id
+    world.authority.calling.save(line.contact_id, Outcome.NO_SYMPTOMS, NOON, by=RAVI)
+    assert world.line(world.second, world.shared).last_day == DAY
+    assert world.line(world.first, world.shared).state is ContactState.COMPLETED
+
+
 def test_nobody_is_shown_without_a_shift(world: Shift) -> None:
     calling = world.authority.calling
     calling.end_shift(NOON, by=RAVI)

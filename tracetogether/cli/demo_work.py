@@ -159,7 +159,8 @@ class MadeUpWork:
         share = 0.4 if day == utc_day(self.now) else 0.93
         for number, person in enumerate(due):
             at = morning + number * 120.0
-            assigned = [(self._tracer_of(line), line) for line in person.lines]
+            lines = [line for line in person.lines if line.kept.due(day)]
+            assigned = [(self._tracer_of(line), line) for line in lines]
             tracer, followed = max(assigned, key=lambda pair: bool(pair[0]))
             if tracer and at < self.now and chance.random() < share:
                 self._call(followed, day, at, self._staff[tracer], chance)

@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.call_store import CallingStore
 from tracetogether.authority.cases.calls import PeopleQuery
-from tracetogether.authority.cases.followed import ContactState, KeptContact, Priority
+from tracetogether.authority.cases.followed import (
+    CALLED_TOGETHER,
+    ContactState,
+    KeptContact,
+    Priority,
+)
 from tracetogether.authority.desk.views import Desk, Followed
 
 _GONE = frozenset({ContactState.MERGED, ContactState.BECAME_CASE})
@@ -18,7 +23,7 @@ class PersonToCall:
 
     Attributes:
         pseudonym: "" if the key of the day is gone.
-        lines: the most urgent first; one at least.
+        lines: those that are called today first, then the most urgent; one at least.
         elsewhere: number of lines of cases that the caller does not need to know.
         reserved_by: name of the operator who calls the person now, or "".
     """
@@ -140,8 +145,13 @@ class CallList:
             by: the caller.
             nobodys: lines of cases that are assigned to nobody count as the caller's.
         """
+        day = self.desk.today(now)
         present = [
-            [kept for kept in lines if kept.state not in _GONE] or list(lines) for lines in people
+            sorted(
+                [kept for kept in lines if kept.state not in _GONE] or lines,
+                key=lambda kept: kept.state not in CALLED_TOGETHER or kept.until_day < day,
+            )
+            for lines in people
         ]
         everything = [kept for lines in present for kept in lines]
         assignees = self.store.calls.assignees({kept.case_id for kept in everything})
