@@ -20,6 +20,7 @@ from tests.conftest import counted_entropy
 from tests.figure_acts import FIGURES, FIGURES_FOR_NOBODY
 from tests.followed_rows import contact_row
 from tests.pages_world import CHEAP
+from tests.team_acts import TEAM
 from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.authority.access import permissions
 from tracetogether.authority.access.permissions import CONSOLE, PERMISSIONS, Action, Caller, Role
@@ -49,6 +50,7 @@ CALLS: dict[str, tuple[Action, Act]] = {
     "audit.entries": (Action.READ_AUDIT, lambda service, by: service.audit.entries(by=by)),
     "audit.verify": (Action.READ_AUDIT, lambda service, by: service.audit.verify(by=by)),
     **CALLING,
+    **TEAM,
     **FIGURES,
     "case_import.check": (
         Action.OPEN_CASE,
@@ -663,6 +665,11 @@ ARGUMENTS = {
     "bulletin put": ["x", "--until", "2000-01-01"],
     "policy set": ["--least-chance", "0.5"],
     "phones use": ["phones.csv"],
+    "team hand-over": ["NONE", "--to", "-"],
+    "team show": ["DIR"],
+    "user confirm-reset": ["nobody", "--operator-token", "TOKEN"],
+    "user reset": ["nobody", "--operator-token", "TOKEN"],
+    "user roles": ["nobody", "--role", "tracer"],
     "user add": ["new", "--role", "tracer"],
     "user disable": ["nobody"],
     "user import": ["users.csv"],

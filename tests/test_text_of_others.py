@@ -288,11 +288,22 @@ COMMANDS: dict[str, Words] = {
     "authority purge": each("{place}/authority", "{table}"),
     "authority restore": each(f"{{table}} {D}", f"{{place}}/node {D}"),
     "authority serve": each("{table}", "{place}/authority --tls-cert {table} --host {evil}"),
+    "authority team hand-over": each(
+        f"{{evil}} --to {{evil}} {D}", f"{{case}} --to {{evil}} --to - {D} --json"
+    ),
+    "authority team show": each("{place}/authority", "{place}/authority --json", "{table}"),
     "authority time-zone": each(
         "{place}/authority", "{place}/authority --set {evil}", "{table}", "{table} --json"
     ),
     "authority user add": each(f"{{evil}} --role tracer {D}", f"x --role {{evil}} {D}"),
     "authority user disable": each(f"{{evil}} {D}"),
+    "authority user confirm-reset": each(
+        f"{{evil}} {D}", f"{{evil}} {D} --operator-token {{place}}/authority/operator.token"
+    ),
+    "authority user reset": each(
+        f"{{evil}} {D}", f"{{evil}} {D} --operator-token {{place}}/authority/operator.token"
+    ),
+    "authority user roles": each(f"{{evil}} --role tracer {D}", f"x --role {{evil}} {D}"),
     "authority user import": each(f"{{place}}/names.csv {D}", f"{{place}}/heading.csv {D} --json"),
     "authority user list": each(D, f"{D} --json"),
     "authority user password": each(f"{{evil}} --stdin {D}"),

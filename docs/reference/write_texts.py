@@ -65,6 +65,7 @@ OWN_KEYS = {
     "outcome": [outcome.value for outcome in Outcome],
     "shift-reason": [reason.value for reason in ShiftReason],
     "pin-state": [state.value for state in PinState if state is not PinState.NONE],
+    "sign-in-way": ["pages", "program"],
     "side": ["case", "contact", "both"],
     "indicator": [field.name for field in fields(Indicators)],
     "layout": list(LAYOUTS),
@@ -90,8 +91,7 @@ RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "autho
              "authority/status", "authority/tracing",
              "adapters/operator_pages")  # fmt: skip
 NEVER_SHOWN = {
-    *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
-    *("operator-name-taken", "disable-not-allowed", "credential-needed", "withdrawn-already"),
+    *("weak-password", "credential-needed", "withdrawn-already"),
     "credential-of-place",
     *("operator-token-needed", "pin-refused", "pin-form", "token-of-other-phone", "log-received"),
     *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),

@@ -19,6 +19,7 @@ from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
+from tracetogether.authority.access.resets import CodeReset
 from tracetogether.authority.cases.calls import CallShift, ShiftReason
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState
 from tracetogether.authority.cases.notes import MAX_NOTE_CHARACTERS
@@ -123,6 +124,7 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
         with serving(world) as served:
             served.operator("all", *ALL_ROLES)
             served.operator("tracer", Role.TRACER)
+            served.world.store.put_code_reset(CodeReset("tracer", "operator", NOON + 9e6))
             now = served.clock.now
             order = world.order()
             world.authority.places.add("Canteen 3", "", NOON, by=CONSOLE)
@@ -193,6 +195,8 @@ def addresses(pages: Pages) -> Iterator[str]:
             continue
         for case_id, contact_id in zip(cases, cycle(contacts), strict=False):
             path = page.path.replace("{case_id}", case_id).replace("{contact_id}", contact_id)
+            path = path.replace("{name}", "tracer")
+            path = f"{path}?of=-" if path == "/team" else path
             assert "{" not in path, f"{path}: say what takes the place of this"
             yield path
 

@@ -208,6 +208,9 @@ def every_page(walked: dict[str, str]) -> list[str]:
         "/desk/exports",
         "/desk/audit",
         "/desk/keys",
+        "/desk/team?of=-",
+        "/desk/operators",
+        "/desk/operators/ravi",
     ]
     visits = walked["case"] + "/visits"
     return [*fixed, *walked.values(), visits, "/desk/cases/NONE", "/desk/nothing"]

@@ -73,6 +73,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/cases/{case_id}/reveal": {"pseudonym": "x", "reason": "y"},
     "PUT /v1/bulletin": {"text": "x", "until": NOON + 86_400},
     "POST /v1/operators": {"name": "operator", "roles": ["admin"]},
+    "PUT /v1/operators/{name}/roles": {"roles": ["admin"]},
+    "POST /v1/team/hand-over": {"cases": [{"case_id": "NONE"}], "operators": ["x"]},
     "POST /v1/places": {"name": "x"},
     "POST /v1/places/{place_id}/warn": {"since": 0, "until": 1, "reason": "x"},
     "POST /v1/cases/{case_id}/assign": {"operator": ""},

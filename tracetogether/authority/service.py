@@ -9,6 +9,7 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import Access
 from tracetogether.authority.access.limits import Limits
 from tracetogether.authority.access.operators import Staff
+from tracetogether.authority.access.resets import CodeResets
 from tracetogether.authority.access.screens import Screens
 from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import Casework
@@ -24,6 +25,7 @@ from tracetogether.authority.desk.merging import Merging
 from tracetogether.authority.desk.people import CallList
 from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.searching import PeopleSearch
+from tracetogether.authority.desk.team import Team
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.handover.overview import PartnersOverview
@@ -76,6 +78,7 @@ class Authority:
 
     access: Access
     staff: Staff
+    code_resets: CodeResets
     issuance: Issuance
     casework: Casework
     desk: Desk
@@ -83,6 +86,7 @@ class Authority:
     people: CallList
     calling: Calling
     search: PeopleSearch
+    team: Team
     finder: ContactFinder
     merging: Merging
     unmerging: Unmerging
@@ -240,6 +244,7 @@ class Authority:
         return cls(
             access=Access(store),
             staff=staff,
+            code_resets=CodeResets(store, audit),
             issuance=issuance,
             casework=casework,
             desk=desk,
@@ -255,6 +260,7 @@ class Authority:
                 entropy=entropy,
             ),
             search=PeopleSearch(keys=keys, people=people, store=store, limits=limits, audit=audit),
+            team=Team(desk=desk, casework=casework, store=store, audit=audit),
             finder=finder,
             merging=Merging(
                 desk=desk, casework=casework, store=store, audit=audit, entropy=entropy

@@ -45,6 +45,7 @@ from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.authority_status import appeal, order, restriction
+from tracetogether.cli.authority_team import team
 from tracetogether.cli.authority_wall import bulletin, wall
 from tracetogether.cli.authority_warnings import warnings
 from tracetogether.cli.console import answer, note, progress, say
@@ -91,6 +92,7 @@ for _command in (
     place,
     wall,
     bulletin,
+    team,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)

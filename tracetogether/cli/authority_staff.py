@@ -16,11 +16,19 @@ from tracetogether.cli.authority_options import (
     FolderCommand,
     folder_argument,
     folder_option,
+    operator_of,
 )
 from tracetogether.cli.console import answer, print_json, say, table, utc_text
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.errors import MissingExtraError, NotFoundError
 from tracetogether.whole_file import read_secret
+
+reset_token_option = click.option(
+    "--operator-token",
+    "token",
+    type=EXISTING_FILE,
+    help="File with your token: the console is no person, and two people must act.",
+)
 
 
 @click.group()
@@ -150,6 +158,51 @@ def disable(name: str, folder: Path) -> None:
     with opened_folder(folder) as service:
         service.staff.disable(name, time.time(), by=CONSOLE)
     say(f"Disabled: {name}")
+
+
+@user.command("roles")
+@click.argument("name")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice([role.value for role in Role]),
+    multiple=True,
+    required=True,
+    help="Role that the operator has from now on. Repeatable.",
+)
+@folder_option
+def change_roles(name: str, roles: tuple[str, ...], folder: Path) -> None:
+    """Give the operator NAME these roles in place of all others, from the next request on."""
+    with opened_folder(folder) as service:
+        service.staff.change_roles(name, roles_named(roles), time.time(), by=CONSOLE)
+    say(f"{name} has the roles {', '.join(sorted(roles))}")
+
+
+@user.command("reset")
+@click.argument("name")
+@reset_token_option
+@folder_option
+def ask_reset(name: str, folder: Path, token: Path | None) -> None:
+    """Ask for the codes of the operator NAME to be reset, when the phone with the app is lost.
+
+    Another admin confirms that within a day with `user confirm-reset`. The password stays.
+    """
+    with opened_folder(folder) as service:
+        by = operator_of(service, token)
+        service.code_resets.ask(name, time.time(), by=by)
+    say(f"Another admin can confirm now that {name} sets up codes again")
+
+
+@user.command("confirm-reset")
+@click.argument("name")
+@reset_token_option
+@folder_option
+def confirm_reset(name: str, folder: Path, token: Path | None) -> None:
+    """Confirm what another admin asked: codes and sessions of the operator NAME end."""
+    with opened_folder(folder) as service:
+        by = operator_of(service, token)
+        service.code_resets.confirm(name, time.time(), by=by)
+    say(f"{name} sets up codes again at the next sign-in")
 
 
 @click.group()

@@ -90,6 +90,13 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/v1/operators"): Action.LIST_OPERATORS,
     ("POST", "/v1/operators"): Action.ADD_OPERATOR,
     ("POST", "/v1/operators/{name}/disable"): Action.DISABLE_OPERATOR,
+    ("PUT", "/v1/operators/{name}/roles"): Action.CHANGE_ROLES,
+    ("GET", "/v1/code-resets"): Action.LIST_OPERATORS,
+    ("POST", "/v1/operators/{name}/reset"): Action.RESET_CODES,
+    ("POST", "/v1/operators/{name}/reset/confirm"): Action.RESET_CODES,
+    ("DELETE", "/v1/operators/{name}/reset"): Action.RESET_CODES,
+    ("GET", "/v1/team"): Action.SHOW_TEAM,
+    ("POST", "/v1/team/hand-over"): Action.ASSIGN_CASE,
 }
 """Operators' route -> action; ``permissions`` says which roles allow it. No entry: denied."""
 

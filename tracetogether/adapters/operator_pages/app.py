@@ -23,6 +23,8 @@ from tracetogether.adapters.operator_pages import (
     policy,
     restrictions,
     signing,
+    staff,
+    team,
     visits,
     wall,
     who_met,
@@ -51,6 +53,8 @@ ALL_PAGES: tuple[Page, ...] = (
     *wall.PAGES,
     *partners.PAGES,
     *oversight.PAGES,
+    *team.PAGES,
+    *staff.PAGES,
 )
 _KINDS = {"desk.css": "text/css", "wall.css": "text/css", "mark.svg": "image/svg+xml"}
 _AN_HOUR = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}

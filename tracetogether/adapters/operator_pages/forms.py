@@ -32,11 +32,26 @@ FIELDS: Final = frozenset(
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
         *("seat_row", "seat_rows"),
         *("shift_reason", "next_day", "next_time"),
+        *("handed", "role", "operator_name", "works_by"),
     }
 )
-"""The fields that people fill in."""
+"""The fields that people fill in; of several boxes, what is before the dot of each name."""
 SECRET: Final = frozenset({FORM_TOKEN, "password", "code", "pin"})
 """Fields that no page gives back."""
+
+
+def is_typed(name: str) -> bool:
+    """Return whether people fill in this field; boxes to tick are named ``field.choice``."""
+    return name.partition(".")[0] in FIELDS
+
+
+def ticked(form: Mapping[str, str], field: str) -> dict[str, str]:
+    """Return the boxes of a field that are ticked: choice -> value."""
+    return {
+        name.partition(".")[2]: value
+        for name, value in form.items()
+        if name.startswith(f"{field}.") and value
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +71,7 @@ class Wrong:
     @property
     def typed(self) -> bool:
         """Whether the error is about a field that people fill in."""
-        return self.field in FIELDS
+        return is_typed(self.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +166,7 @@ def same_site(request: Request) -> bool | None:
 def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
     """Return the fields of a form that a page gives back, in the order of the form."""
     return tuple(
-        Given(name, value.replace("\0", "\ufffd"), name in FIELDS)
+        Given(name, value.replace("\0", "\ufffd"), is_typed(name))
         for name, value in form.items()
         if name not in SECRET and value and not name.startswith(HELD) and name != HELD_PATH
     )

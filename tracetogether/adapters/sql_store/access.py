@@ -12,6 +12,7 @@ from tracetogether.adapters.sql_store.place_tables import PLACES
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import (
     AUDIT,
+    CODE_RESETS,
     COUNTS,
     OPERATORS,
     PASSWORDS,
@@ -23,17 +24,24 @@ from tracetogether.adapters.sql_store.tables import (
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.access.resets import CodeReset
 from tracetogether.authority.access.screens import Screen
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.errors import StoreError
 
 _ENTRIES_AT_ONCE: Final = 1_000  # the log only grows: it is never read as a whole
 _MOST_ENTRIES: Final = 2**63
+
+
+def _role_names(roles: frozenset[Role]) -> str:
+    return " ".join(sorted(role.value for role in roles))
+
+
 _OPERATOR: Final = RowFormat(
     OPERATORS,
     Operator,
     read={"roles": lambda names: frozenset(map(Role, names.split()))},
-    write={"roles": lambda roles: " ".join(sorted(role.value for role in roles))},
+    write={"roles": _role_names},
 )
 _ENTRY: Final = RowFormat(
     AUDIT,
@@ -44,6 +52,7 @@ _ENTRY: Final = RowFormat(
 _PASSWORD: Final = RowFormat(PASSWORDS, KeptPassword)
 _SESSION: Final = RowFormat(SESSIONS, Session)
 _SCREEN: Final = RowFormat(SCREENS, Screen)
+_CODE_RESET: Final = RowFormat(CODE_RESETS, CodeReset)
 
 
 class AccessTables(TableAccess):
@@ -127,6 +136,30 @@ class AccessTables(TableAccess):
             if changed:
                 self._transactions.revoked("disabled", name)
         return changed
+
+    def set_roles(self, name: str, roles: frozenset[Role], *, had: frozenset[Role]) -> bool:
+        """Store an operator's roles; return False if the enabled operator doesn't have ``had``."""
+        same = sa.and_(
+            OPERATORS.c.name == name,
+            OPERATORS.c.disabled.is_(False),
+            OPERATORS.c.roles == _role_names(had),
+        )
+        return self._changed(OPERATORS.update().where(same).values(roles=_role_names(roles)))
+
+    # --- requests to reset an operator's codes ---
+
+    def put_code_reset(self, reset: CodeReset) -> None:
+        """Store a request; it replaces the operator's earlier one."""
+        self._put(CODE_RESETS, _CODE_RESET.values(reset))
+
+    def code_resets(self) -> Sequence[CodeReset]:
+        """Return all requests by the operator's name."""
+        found = map(_CODE_RESET.item, self._all(CODE_RESETS.select()))
+        return sorted(found, key=lambda reset: reset.name)
+
+    def drop_code_reset(self, name: str) -> bool:
+        """Delete the request for an operator; return False if there is none."""
+        return self._delete(CODE_RESETS, CODE_RESETS.c.name == name) == 1
 
     # --- screens ---
 
@@ -242,6 +275,12 @@ class SignInTables(TableAccess):
         return self._changed(
             PASSWORDS.update().where(which).values(sealed_secret=sealed_secret, last_step=step)
         )
+
+    def forget_codes(self, name: str) -> bool:
+        """Delete the secret of an operator's codes; return False if there is no password."""
+        with self._transactions.writing():
+            forgotten = PASSWORDS.update().where(PASSWORDS.c.name == name)
+            return self._changed(forgotten.values(sealed_secret=b""))
 
     def use_step(self, name: str, step: int) -> bool:
         """Mark the code of a time step as used; return False if it, or a later one, was before."""

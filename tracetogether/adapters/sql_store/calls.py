@@ -10,6 +10,7 @@ from tracetogether.adapters.sql_store.dashboard import is_due
 from tracetogether.adapters.sql_store.desk import CONTACT
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import CASES, DRAFTS, FOLLOWED, RESERVATIONS, SHIFTS
+from tracetogether.adapters.sql_store.team import called_elsewhere, team_of
 from tracetogether.authority.cases.calls import (
     CallShift,
     PeopleQuery,
@@ -18,17 +19,11 @@ from tracetogether.authority.cases.calls import (
     ShiftReason,
 )
 from tracetogether.authority.cases.followed import ContactState, KeptContact
+from tracetogether.authority.cases.team import TracerDay
 
 _SHIFT: Final = RowFormat(SHIFTS, CallShift, read={"reason": ShiftReason})
 _DRAFT: Final = RowFormat(DRAFTS, SealedDraft)
 _RESERVATION: Final = RowFormat(RESERVATIONS, Reservation)
-_OTHER: Final = FOLLOWED.alias("other")
-
-
-def _called_elsewhere(day: int) -> sa.ColumnElement[bool]:
-    """Return the condition that the person was called on that day, for whichever case."""
-    wanted = sa.select(_OTHER.c.who).where(_OTHER.c.who == FOLLOWED.c.who, _OTHER.c.last_day >= day)
-    return sa.exists(wanted)
 
 
 class CallTables(TableAccess):
@@ -57,7 +52,7 @@ class CallTables(TableAccess):
                 CASES.c.assigned_to.in_([operator, ""]),
                 FOLLOWED.c.day >= since_day,
                 FOLLOWED.c.who.not_in(sorted(without)),
-                ~_called_elsewhere(day),
+                ~called_elsewhere(day),
                 ~sa.exists(taken),
             )
         )
@@ -72,7 +67,7 @@ class CallTables(TableAccess):
         """Return a page of people, each with all lines in order of urgency, and their number."""
         which: list[sa.ColumnElement[bool]] = []
         if query.due_on is not None:
-            which += [is_due(query.due_on), ~_called_elsewhere(query.due_on)]
+            which += [is_due(query.due_on), ~called_elsewhere(query.due_on)]
         if query.case_id is not None:
             which.append(FOLLOWED.c.case_id == query.case_id)
         if query.due_on is None and not query.states:
@@ -158,6 +153,19 @@ class CallTables(TableAccess):
     def drop_reservations(self, now: float) -> int:
         """Delete reservations that have ended; return how many."""
         return self._drop(RESERVATIONS, RESERVATIONS.c.until_s <= now)
+
+    def team(self, day: int, now: float) -> tuple[Sequence[TracerDay], int]:
+        """Return the day of each operator with work, and how many people are due in all."""
+        with self._transactions.reading() as connection:
+            return team_of(connection, day, now)
+
+    def due_by_case(self, case_ids: Collection[str], day: int) -> dict[str, int]:
+        """Return how many people of some cases are to be called on a day; 0 is left out."""
+        people = sa.func.count(sa.distinct(FOLLOWED.c.who)).label("due")
+        wanted = sa.select(FOLLOWED.c.case_id, people).where(is_due(day), ~called_elsewhere(day))
+        by_case = wanted.group_by(FOLLOWED.c.case_id)
+        rows = self._all_in(by_case, FOLLOWED.c.case_id, sorted(case_ids))
+        return {row["case_id"]: row["due"] for row in rows}
 
     # --- shifts and drafts ---
 

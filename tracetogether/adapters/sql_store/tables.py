@@ -71,6 +71,13 @@ SESSIONS: Final = sa.Table(
     _real("seen_at_s"),
     _bytes("enrolling"),
 )
+CODE_RESETS: Final = sa.Table(
+    "code_resets",
+    METADATA,
+    _text("name", _refers("operators.name"), primary_key=True),
+    _text("asked_by"),
+    _real("asked_at_s"),
+)
 USERS: Final = sa.Table(
     "users",
     METADATA,
@@ -186,6 +193,7 @@ OUTCOMES: Final = sa.Table(
     _text("outcome"),
     _text("by"),
     _real("at_s"),
+    sa.Index("outcomes_by_day", "day", "by"),
 )
 RESERVATIONS: Final = sa.Table(
     "reservations",

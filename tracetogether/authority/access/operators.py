@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
@@ -14,6 +14,7 @@ from tracetogether.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    StaleError,
 )
 
 _OPERATOR: Final = b"tracetogether/v1/operator-token/"
@@ -128,6 +129,64 @@ class Staff:
                 msg = "there is no enabled operator of that name"
                 raise NotFoundError(msg, "no-such-operator")
             self.audit.record("operator.disabled", now, by=by.name, subject=name)
+
+    def change_roles(
+        self,
+        name: str,
+        roles: frozenset[Role],
+        now: float,
+        *,
+        had: frozenset[Role] | None = None,
+        by: Caller,
+    ) -> Operator:
+        """Give an operator other roles, from the next request on.
+
+        Args:
+            name: the operator's.
+            roles: all roles that the operator has from now on, one at least.
+            now: epoch seconds.
+            had: the roles as the caller saw them; None for any.
+            by: the caller.
+
+        Raises:
+            AccessDeniedError: also if ``by`` is this operator.
+            InvalidRequestError: there is no role.
+            NotFoundError: no enabled operator has that name.
+            StaleError: ``had`` is given, and somebody changed the roles since.
+        """
+        by.require(Action.CHANGE_ROLES)
+        if not roles:
+            raise InvalidRequestError("choose one role at least", "choose-role")
+        found = self._enabled(name)
+        if name == by.name or not (found.roles ^ roles) <= by.roles:
+            msg = "you can't change your own roles, or give or take a role that you don't hold"
+            raise AccessDeniedError(msg, "roles-change-not-allowed")
+        with self.audit.atomic():
+            if not self.store.set_roles(name, roles, had=found.roles if had is None else had):
+                msg = "somebody changed the roles since: look at them again"
+                raise StaleError(msg)
+            granted = ",".join(sorted(role.value for role in roles))
+            before = ",".join(sorted(role.value for role in found.roles))
+            self.audit.record(
+                "operator.roles", now, by=by.name, subject=name, roles=granted, before=before
+            )
+        return replace(found, roles=roles)
+
+    def one(self, name: str, *, by: Caller) -> Operator:
+        """Return an enabled operator.
+
+        Raises:
+            NotFoundError: no enabled operator has that name.
+        """
+        by.require(Action.LIST_OPERATORS)
+        return self._enabled(name)
+
+    def _enabled(self, name: str) -> Operator:
+        for operator in self.store.operators():
+            if operator.name == name and not operator.disabled:
+                return operator
+        msg = "there is no enabled operator of that name"
+        raise NotFoundError(msg, "no-such-operator")
 
     def all(self, *, by: Caller) -> Sequence[Operator]:
         """Return all operators by name, the disabled ones too."""

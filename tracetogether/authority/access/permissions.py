@@ -46,6 +46,7 @@ class Action(Enum):
     SHOW_COSTS = "see the policies, and how many calls find how many contacts"
     SET_LEAST_CHANCE = "set how likely a contact must be to be called"
     ASSIGN_CASE = "assign a case to a tracer"
+    SHOW_TEAM = "see what each tracer has to do, has done and does now"
     CHANGE_CASE_STATE = "close a case, or open it again"
     MERGE_CASES = "merge two cases, or undo that"
     READ_NOTES = "read notes"
@@ -99,6 +100,8 @@ class Action(Enum):
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
+    CHANGE_ROLES = "change an operator's roles"
+    RESET_CODES = "reset an operator's codes, as one of two people"
     SET_PASSWORD = "give an operator a password"  # noqa: S105 - names an action
 
 
@@ -119,6 +122,7 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.SHOW_COSTS: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.SET_LEAST_CHANCE: _roles(Role.SUPERVISOR),
         Action.ASSIGN_CASE: _roles(Role.SUPERVISOR),
+        Action.SHOW_TEAM: _roles(Role.SUPERVISOR),
         Action.CHANGE_CASE_STATE: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.MERGE_CASES: _roles(Role.SUPERVISOR),
         Action.READ_NOTES: _roles(Role.TRACER, Role.SUPERVISOR),
@@ -172,6 +176,8 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),
+        Action.CHANGE_ROLES: _roles(Role.ADMIN),
+        Action.RESET_CODES: _roles(Role.ADMIN),
         Action.SET_PASSWORD: _roles(Role.ADMIN),
     }
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from tracetogether.authority.access.audit import AuditEntry
     from tracetogether.authority.access.operators import Operator
+    from tracetogether.authority.access.permissions import Role
+    from tracetogether.authority.access.resets import CodeReset
     from tracetogether.authority.access.screens import Screen
     from tracetogether.authority.access.sign_in import KeptPassword, Session
 
@@ -79,6 +81,24 @@ class AccessStore(Protocol):
 
     def disable_operator(self, name: str) -> bool:
         """Disable an operator; return False if no enabled one has this name."""
+        ...
+
+    def set_roles(self, name: str, roles: frozenset[Role], *, had: frozenset[Role]) -> bool:
+        """Store an operator's roles; return False if the enabled operator doesn't have ``had``."""
+        ...
+
+    # --- requests to reset an operator's codes ---
+
+    def put_code_reset(self, reset: CodeReset) -> None:
+        """Store a request; it replaces the operator's earlier one."""
+        ...
+
+    def code_resets(self) -> Sequence[CodeReset]:
+        """Return all requests by the operator's name."""
+        ...
+
+    def drop_code_reset(self, name: str) -> bool:
+        """Delete the request for an operator; return False if there is none."""
         ...
 
     # --- screens: the store holds digests of codes and tokens, never these ---
@@ -158,6 +178,10 @@ class SignInStore(Protocol):
 
     def enrol(self, name: str, sealed_secret: bytes, step: int) -> bool:
         """Store the secret of an operator's codes; return False if there is one already."""
+        ...
+
+    def forget_codes(self, name: str) -> bool:
+        """Delete the secret of an operator's codes; return False if there is no password."""
         ...
 
     def use_step(self, name: str, step: int) -> bool:

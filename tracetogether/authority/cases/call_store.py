@@ -10,6 +10,7 @@ from tracetogether.authority.cases.store import CaseStore
 if TYPE_CHECKING:
     from tracetogether.authority.cases.calls import CallShift, PeopleQuery, Reservation, SealedDraft
     from tracetogether.authority.cases.followed import KeptContact
+    from tracetogether.authority.cases.team import TracerDay
 
 
 class CallingStore(CaseStore, Protocol):
@@ -49,6 +50,17 @@ class CallStore(Protocol):
 
     def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
         """Return a page of people, each with all lines in order of urgency, and their number."""
+        ...
+
+    def team(self, day: int, now: float) -> tuple[Sequence[TracerDay], int]:
+        """Return the day of each operator with work, and how many people are due in all.
+
+        The number of queries does not depend on the number of operators, cases or people.
+        """
+        ...
+
+    def due_by_case(self, case_ids: Collection[str], day: int) -> dict[str, int]:
+        """Return how many people of some cases are to be called on a day; 0 is left out."""
         ...
 
     def reserve(self, who: bytes, operator: str, now: float, until: float) -> bool:

@@ -1,0 +1,79 @@
+"""Routes of a team's day, of cases that change hands, and of operators' roles and codes."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter
+
+from tracetogether.adapters.http_api.guard import By
+from tracetogether.authority.access.operators import roles_named
+from tracetogether.authority.service import Authority
+from tracetogether.shapes import team as shapes
+from tracetogether.shapes.oversight import Done, OperatorLine
+
+
+def add_team(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    """Add the routes to the operators' ones."""
+
+    @router.get("/team")
+    def show_team(by: By) -> shapes.TeamDayShape:
+        """Show what each tracer has to do, has done and does now. Role: supervisor."""
+        return shapes.TeamDayShape.of(authority.team.today(clock(), by=by))
+
+    @router.post("/team/hand-over")
+    def hand_over(by: By, asked: shapes.HandOver) -> shapes.CasesHandedOver:
+        """Give cases to one tracer, or spread them evenly over several. Role: supervisor.
+
+        All change hands or none; the audit log gets an entry for each.
+        """
+        now, team = clock(), authority.team
+        ids = [case.case_id for case in asked.cases]
+        if len(asked.operators) == 1:
+            plan = dict.fromkeys(ids, asked.operators[0])
+        else:
+            plan = team.spread(ids, asked.operators, now, by=by)
+        versions = {case.case_id: case.version for case in asked.cases if case.version is not None}
+        changed = team.hand_over(plan, now, versions=versions, by=by)
+        return shapes.CasesHandedOver(assigned={case.case_id: case.assigned_to for case in changed})
+
+    _operators(router, authority, clock)
+
+
+def _operators(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.put("/operators/{name}/roles")
+    def change_roles(by: By, name: str, asked: shapes.NewRoles) -> OperatorLine:
+        """Give an operator other roles from the next request on. Role: admin; not for oneself.
+
+        You can give and take only roles that you hold.
+        """
+        had = None if asked.had is None else roles_named(asked.had)
+        roles = roles_named(asked.roles)
+        return OperatorLine.of(authority.staff.change_roles(name, roles, clock(), had=had, by=by))
+
+    @router.get("/code-resets")
+    def list_code_resets(by: By) -> shapes.CodeResetList:
+        """List requests to reset codes, which wait for a second person. Role: admin."""
+        waiting = authority.code_resets.waiting(clock(), by=by)
+        return shapes.CodeResetList(resets=[shapes.CodeResetLine.of(reset) for reset in waiting])
+
+    @router.post("/operators/{name}/reset", status_code=201)
+    def ask_code_reset(by: By, name: str) -> shapes.CodeResetLine:
+        """Ask for an operator's codes to be reset. Role: admin; not for oneself.
+
+        Another admin confirms it within a day. The password stays.
+        """
+        return shapes.CodeResetLine.of(authority.code_resets.ask(name, clock(), by=by))
+
+    @router.post("/operators/{name}/reset/confirm")
+    def confirm_code_reset(by: By, name: str) -> Done:
+        """Confirm what another person asked: the operator's codes and sessions end. Role: admin.
+
+        Not for oneself, and not one's own request.
+        """
+        authority.code_resets.confirm(name, clock(), by=by)
+        return Done(done=True)
+
+    @router.delete("/operators/{name}/reset")
+    def withdraw_code_reset(by: By, name: str) -> Done:
+        """End a request to reset an operator's codes. Role: admin."""
+        authority.code_resets.withdraw(name, clock(), by=by)
+        return Done(done=True)

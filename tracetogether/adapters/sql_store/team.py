@@ -1,0 +1,69 @@
+"""A team's day: the database counts it in six queries, however many rows it has."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.dashboard import is_due
+from tracetogether.adapters.sql_store.tables import CASES, FOLLOWED, OUTCOMES, RESERVATIONS, SHIFTS
+from tracetogether.authority.cases.case import OPEN_STATES
+from tracetogether.authority.cases.team import TracerDay
+
+_OTHER: Final = FOLLOWED.alias("other")
+
+
+def called_elsewhere(day: int) -> sa.ColumnElement[bool]:
+    """Return the condition that the person was called on that day, for whichever case."""
+    wanted = sa.select(_OTHER.c.who).where(_OTHER.c.who == FOLLOWED.c.who, _OTHER.c.last_day >= day)
+    return sa.exists(wanted)
+
+
+def team_of(connection: sa.Connection, day: int, now: float) -> tuple[list[TracerDay], int]:
+    """Return the day of each operator with work, by name, and how many people are due in all."""
+    found: dict[str, dict[str, Any]] = {}
+    for wanted in (_cases(), _due(day), _done(day), _reserved(now), _shifts(now)):
+        for row in connection.execute(wanted).mappings():
+            values = dict(row)
+            found.setdefault(values.pop("name"), {}).update(values)
+    to_call = sa.select(FOLLOWED.c.who).where(is_due(day), ~called_elsewhere(day)).distinct()
+    everybody = sa.select(sa.func.count()).select_from(to_call.subquery())
+    rows = [TracerDay(name, **values) for name, values in sorted(found.items())]
+    return rows, int(connection.execute(everybody).scalar_one())
+
+
+def _cases() -> sa.Select[Any]:
+    states = sorted(state.value for state in OPEN_STATES)
+    wanted = sa.select(CASES.c.assigned_to.label("name"), sa.func.count().label("cases"))
+    return wanted.where(CASES.c.state.in_(states)).group_by(CASES.c.assigned_to)
+
+
+def _due(day: int) -> sa.Select[Any]:
+    row = FOLLOWED.c
+    waits = sa.case((row.last_day < 0, row.day), else_=row.last_day)
+    overdue = sa.case((waits < day - 1, row.who))
+    wanted = sa.select(
+        CASES.c.assigned_to.label("name"),
+        sa.func.count(sa.distinct(row.who)).label("due"),
+        sa.func.count(sa.distinct(overdue)).label("overdue"),
+    )
+    to_call = wanted.join(CASES, CASES.c.case_id == row.case_id).where(
+        is_due(day), ~called_elsewhere(day)
+    )
+    return to_call.group_by(CASES.c.assigned_to)
+
+
+def _done(day: int) -> sa.Select[Any]:
+    called = sa.func.count(sa.distinct(FOLLOWED.c.who)).label("done")
+    wanted = sa.select(OUTCOMES.c.by.label("name"), called)
+    joined = wanted.join(FOLLOWED, FOLLOWED.c.contact_id == OUTCOMES.c.contact_id)
+    return joined.where(OUTCOMES.c.day == day).group_by(OUTCOMES.c.by)
+
+
+def _reserved(now: float) -> sa.Select[Any]:
+    wanted = sa.select(RESERVATIONS.c.operator.label("name"), sa.func.count().label("reserved"))
+    return wanted.where(RESERVATIONS.c.until_s > now).group_by(RESERVATIONS.c.operator)
+
+
+def _shifts(now: float) -> sa.Select[Any]:
+    wanted = sa.select(SHIFTS.c.operator.label("name"), SHIFTS.c.begun_at_s.label("shift_since"))
+    return wanted.where(SHIFTS.c.until_s > now)

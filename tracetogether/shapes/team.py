@@ -1,0 +1,75 @@
+"""Shapes of a team's day, of cases that change hands, and of codes reset."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tracetogether.shapes.bodies import AnswerBody, RequestBody, Version
+
+CaseId = Annotated[str, Field(max_length=16)]
+
+
+class TracerDayLine(AnswerBody):
+    """One tracer's day."""
+
+    name: Annotated[str, Field(description='"" for the cases that are assigned to nobody.')]
+    cases: Annotated[int, Field(description="Open cases.")]
+    due: Annotated[int, Field(description="People to call today.")]
+    overdue: Annotated[int, Field(description="Of them, not called since before yesterday.")]
+    done: Annotated[int, Field(description="People whom this operator called today.")]
+    reserved: Annotated[int, Field(description="People whom this operator calls now.")]
+    shift_since: Annotated[float | None, Field(description="Epoch seconds; null without one.")]
+
+
+class TeamDayShape(AnswerBody):
+    """A team's day; somebody who is near cases of two tracers is due for both."""
+
+    tracers: list[TracerDayLine]
+    due: Annotated[int, Field(description="People who are due in all, each once.")]
+
+
+class HandedCase(RequestBody):
+    """One case that changes hands."""
+
+    case_id: CaseId
+    version: Version = None
+
+
+class HandOver(RequestBody):
+    """Cases, and who gets them: all go to one, or they are spread evenly over several."""
+
+    cases: Annotated[list[HandedCase], Field(min_length=1, max_length=200)]
+    operators: Annotated[
+        list[Annotated[str, Field(max_length=32)]],
+        Field(min_length=1, max_length=100, examples=[["ravi"]], description='"-" for nobody.'),
+    ]
+
+
+class CasesHandedOver(AnswerBody):
+    """Who has which case now, of those that changed hands."""
+
+    assigned: dict[str, str]
+
+
+class NewRoles(RequestBody):
+    """All roles that an operator has from now on."""
+
+    roles: Annotated[list[str], Field(min_length=1, max_length=10, examples=[["tracer"]])]
+    had: Annotated[
+        list[str] | None,
+        Field(max_length=10, description="The roles as you saw them; 409 if they have changed."),
+    ] = None
+
+
+class CodeResetLine(AnswerBody):
+    """A request to reset an operator's codes, which waits for a second person."""
+
+    name: str
+    asked_by: str
+    asked_at: Annotated[float, Field(description="Epoch seconds.")]
+
+
+class CodeResetList(AnswerBody):
+    """All requests that can be confirmed."""
+
+    resets: list[CodeResetLine]
