@@ -122,7 +122,6 @@ def _tagged(request: Request, body: bytes, kind: str) -> Response:
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Expose-Headers": "ETag",
         "Cache-Control": f"public, max-age={_MAX_AGE_S}",
-        "X-Content-Type-Options": "nosniff",
     }
     asked = request.headers.get("if-none-match", "")
     if any(part.strip().removeprefix("W/") in {tag, "*"} for part in asked.split(",")):
