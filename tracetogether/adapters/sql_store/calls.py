@@ -9,7 +9,14 @@ import sqlalchemy as sa
 from tracetogether.adapters.sql_store.dashboard import is_due
 from tracetogether.adapters.sql_store.desk import CONTACT
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
-from tracetogether.adapters.sql_store.tables import CASES, DRAFTS, FOLLOWED, RESERVATIONS, SHIFTS
+from tracetogether.adapters.sql_store.tables import (
+    CASES,
+    DRAFTS,
+    FOLLOWED,
+    RESERVATIONS,
+    SHIFTS,
+    TO_CALL,
+)
 from tracetogether.adapters.sql_store.team import called_elsewhere, team_of
 from tracetogether.authority.cases.calls import (
     CallShift,
@@ -44,21 +51,25 @@ class CallTables(TableAccess):
             RESERVATIONS.c.until_s > now,
             RESERVATIONS.c.operator != operator,
         )
-        theirs = (
-            sa.select(FOLLOWED)
-            .join(CASES, CASES.c.case_id == FOLLOWED.c.case_id)
-            .where(
-                is_due(day),
-                CASES.c.assigned_to.in_([operator, ""]),
-                FOLLOWED.c.day >= since_day,
-                FOLLOWED.c.who.not_in(sorted(without)),
-                ~called_elsewhere(day),
-                ~sa.exists(taken),
-            )
+        case = sa.select(CASES.c.case_id).where(
+            CASES.c.case_id == FOLLOWED.c.case_id, CASES.c.assigned_to.in_([operator, ""])
+        )
+        # Sums and ``coalesce`` keep the conditions away from other indexes: ``followed_to_call``
+        # alone has the rows in the order of urgency, so that the search ends at the first one.
+        theirs = sa.select(FOLLOWED).where(
+            sa.text(TO_CALL),
+            FOLLOWED.c.last_day < day,
+            FOLLOWED.c.until_day >= day,
+            FOLLOWED.c.day + 0 >= since_day,
+            FOLLOWED.c.who.not_in(sorted(without)),
+            sa.exists(case),
+            ~called_elsewhere(day),
+            ~sa.exists(taken),
         )
         by_urgency = (FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
         agreed = theirs.where(FOLLOWED.c.call_at_s <= now).order_by(FOLLOWED.c.call_at_s)
-        any_time = theirs.where(FOLLOWED.c.call_at_s.is_(None)).order_by(*by_urgency)
+        no_time = sa.func.coalesce(FOLLOWED.c.call_at_s, 0) == 0
+        any_time = theirs.where(no_time).order_by(*by_urgency)
         with self._transactions.reading():
             row = self._first(agreed.limit(1)) or self._first(any_time.limit(1))
         return None if row is None else CONTACT.item(row)

@@ -8,6 +8,12 @@ METADATA: Final = sa.MetaData()
 
 ONE_OPEN: Final = "state IN ('open', 'tracing') AND NOT duplicate"
 """The condition that at most one case of a user fulfils."""
+TO_CALL: Final = "coalesce(state, '') IN ('in_follow_up', 'reached', 'to_trace')"
+"""The condition of lines that somebody is to call: the index of those in the order of urgency.
+
+``coalesce`` changes nothing, as no state is missing. It keeps SQLite from taking another index by
+state, whose rows it would have to sort.
+"""
 
 _BY_DAY: Final[dict[str, Any]] = {"postgresql_partition_by": "RANGE (day)"}
 
@@ -178,6 +184,12 @@ FOLLOWED: Final = sa.Table(
     sa.Index("followed_by_found_at", "found_at_s", "case_id"),
     sa.Index("followed_by_traced_at", "traced_at_s", "case_id"),
     sa.Index("followed_by_urgency", "urgency", "contact_id"),
+    sa.Index(
+        "followed_to_call",
+        *("urgency", "contact_id"),
+        sqlite_where=sa.text(TO_CALL),
+        postgresql_where=sa.text(TO_CALL),
+    ),
     # This index and followed_by_case hold all that the dashboard counts: it reads no rows.
     sa.Index(
         "followed_counted",
