@@ -6,8 +6,10 @@ from typing import Any
 from tests.authority_world import NOON
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.calls import Draft, PeopleQuery, ShiftReason
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import Outcome
 
+CASE = Case("NONE", "nobody", int(NOON // 86_400), NOON, NOON)
 CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
     "calling.begin_shift": (
         Action.REVEAL,
@@ -39,6 +41,15 @@ CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
         Action.RECORD_CALL,
         lambda service, by: service.calling.keep_draft("NONE", Draft(), NOON, by=by),
     ),
+    "calling.saved": (
+        Action.RECORD_CALL,
+        lambda service, by: service.calling.saved("NONE", NOON, by=by),
+    ),
+    "search.find": (
+        Action.FIND_PERSON,
+        lambda service, by: service.search.find("12345678", NOON, by=by),
+    ),
+    "pins.last": (Action.ISSUE_PIN, lambda service, by: service.pins.last(CASE, NOON, by=by)),
     "people.page": (
         Action.LIST_FOLLOWED,
         lambda service, by: service.people.page(PeopleQuery(), NOON, by=by),

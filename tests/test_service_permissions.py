@@ -636,6 +636,7 @@ ARGUMENTS = {
     "partner update": ["NONE", "cases.csv"],
     "follow-up assign": ["NONE", "-"],
     "follow-up call": ["NONE", "symptoms"],
+    "follow-up find": ["12345678"],
     "follow-up show": ["NONE"],
     "keys destroy": ["2000-01-01", "--yes"],
     "keys quarantine": ["2000-01-01"],

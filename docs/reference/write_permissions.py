@@ -74,6 +74,7 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "export": (Action.EXPORT,),
     "follow-up assign": (Action.ASSIGN_CASE,),
     "follow-up call": (Action.RECORD_CALL,),
+    "follow-up find": (Action.FIND_PERSON,),
     "follow-up indicators": (Action.SHOW_DASHBOARD,),
     "follow-up list": (Action.LIST_FOLLOWED,),
     "follow-up next": (Action.REVEAL, Action.RECORD_CALL),

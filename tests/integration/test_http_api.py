@@ -158,6 +158,19 @@ def test_every_route_that_is_not_public_is_closed_to_strangers(site: Site) -> No
         "/v1/restrictions/{restriction_id}/lift",
         "/v1/status",
         "/v1/test-results",
+        "/v1/cases/{case_id}/days",
+        "/v1/cases/{case_id}/stays",
+        "/v1/cases/{case_id}/visits",
+        "/v1/partners",
+        "/v1/places",
+        "/v1/places/{place_id}/retire",
+        "/v1/places/{place_id}/warn",
+        "/v1/reports",
+        "/v1/reports/trips/{trip_id}/confirm",
+        "/v1/reports/trips/{trip_id}/refuse",
+        "/v1/reports/visits/{visit_id}/confirm",
+        "/v1/reports/visits/{visit_id}/refuse",
+        "/v1/visits",
     }
     client, who = site.phone()
     client.close()

@@ -88,6 +88,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/followed/{contact_id}/state": {"state": "reached"},
     "POST /v1/followed/{contact_id}/outcomes": {"outcome": "symptoms"},
     "POST /v1/followed/{contact_id}/merge": {"into": "y"},
+    "POST /v1/people/find": {"text": "12345678"},
     "POST /v1/shift": {"reason": "daily_calls"},
     "POST /v1/calls/{contact_id}/save": {"outcome": "symptoms"},
     "POST /v1/followed/{contact_id}/convert": {},

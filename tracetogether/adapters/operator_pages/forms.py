@@ -31,7 +31,7 @@ FIELDS: Final = frozenset(
         *("place_name", "site"),
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
         *("seat_row", "seat_rows"),
-        *("shift_reason", "next_day", "next_time"),
+        *("shift_reason", "next_day", "next_time", "who_rings"),
         *("handed", "role", "operator_name", "works_by"),
     }
 )

@@ -209,7 +209,7 @@ class Calling:
         if line is None:
             return None
         today, first = self.people.desk.today(now), line.contact_id
-        for call in self.store.desk.outcomes([first])[first]:
+        for call in self.store.desk.outcomes([first]).get(first, ()):
             if call.day == today and call.by == by.name:
                 return line, call
         return None
