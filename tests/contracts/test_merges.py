@@ -53,7 +53,10 @@ class Desk(World):
         rows = store.contacts_of(ids)
         said = {row.contact_id: opened_particulars(row, self.keys) for row in rows}
         return {
-            "contacts": {row.contact_id: replace(row, version=0, particulars=b"") for row in rows},
+            "contacts": {
+                row.contact_id: replace(row, version=0, particulars=b"", by_name=b"", by_phone=b"")
+                for row in rows
+            },
             "said": {key: (person.name, person.phone, person.also) for key, person in said.items()},
             "calls": store.outcomes([row.contact_id for row in rows]),
             "notes": [store.notes(case_id) for case_id in ids],

@@ -112,8 +112,10 @@ class Calling:
                 due = calls.next_due(day, now, by.name, without=without, since_day=oldest)
                 if due is None:
                     return None
-                found = self._lines(due.who, now, by)
-                if found is not None and not found.pseudonym:  # nobody can tell who it is
+                found = self._lines(due.who, now, by)  # as they are now; nobody else changes them
+                if found is None or any(shown.kept.last_day >= day for shown in found.lines):
+                    continue  # a colleague was faster between the two looks
+                if not found.pseudonym:  # nobody can tell who it is
                     without.add(due.who)
                     continue
                 if calls.reserve(due.who, by.name, now, now + RESERVED_S):
