@@ -262,7 +262,7 @@ def test_pages_show_local_days_and_name_the_zone() -> None:
         site.operator("all", *ALL_ROLES)
         visitor = site.visitor("all")
         visitor.get("/follow-up")
-        assert "1 contact to call on 2020-05-05" in visitor.text()
+        assert "1 person to call on 2020-05-05" in visitor.text()
         assert "Times are in the time zone Asia/Singapore. 2020-05-05 07:3" in visitor.text()
         visitor.get(f"/contacts/{kept.contact_id}")
         assert "2020-05-05 today" in visitor.text()

@@ -27,6 +27,7 @@ from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
     Priority,
+    person_key,
     sealed_person,
 )
 from tracetogether.authority.contacts.lists import SealedContact
@@ -38,10 +39,10 @@ CONTACTS_OF_A_CASE = 20
 MOST_QUERIES = {
     "overview": 12,
     "cases": 8,
-    "case": 20,
-    "follow-up": 6,
-    "contact": 22,
-    "graph": 12,
+    "case": 28,
+    "follow-up": 8,
+    "contact": 23,
+    "graph": 13,
     "audit": 5,
 }
 MOST_CPU_S = 0.2
@@ -94,6 +95,7 @@ def followed(world: World, case: int, number: int) -> KeptContact:
         day=day,
         person=person,
         tag=tag,
+        who=person_key(user_id, world.keys),
         state=list(ContactState)[number % 7],
         priority=list(Priority)[number % 3],
         reasons=("close_contact",),

@@ -51,7 +51,7 @@ def world(store: AuthorityStore) -> World:
                 ]
             )
     with inside(store).database.engine.begin() as connection:
-        connection.execute(sa.text("ANALYZE"))  # as PostgreSQL does by itself after a while
+        connection.execute(sa.text("ANALYZE"))  # as PostgreSQL does after a while
     world.authority.calling.begin_shift(ShiftReason.DAILY_CALLS, NOON, by=RAVI)
     return world
 

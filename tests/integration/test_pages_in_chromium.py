@@ -22,6 +22,7 @@ from tests.status_world import MEI, RAVI, ROSA, TOM, StatusWorld
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
+from tracetogether.authority.cases.calls import ShiftReason
 from tracetogether.authority.presence.taking import SentTrip
 from tracetogether.authority.status.order import OrderKind
 from tracetogether.bluetrace.upload import write_upload
@@ -125,10 +126,17 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
 
 
 def call_somebody(page: Page, case: str) -> None:
-    """Record a call from today's list, and go to the contact."""
+    """Begin a shift, call a person of today's list, save the outcome, and go to the contact."""
+    press(page, page.get_by_role("link", name="Calling"))
+    page.locator("#shift_reason").select_option(ShiftReason.DAILY_CALLS.value)
+    press(page, page.get_by_role("button", name="Begin the shift"))
     press(page, page.get_by_role("link", name="Follow-up"))
-    page.get_by_label("Outcome of the call to").first.select_option("symptoms")
-    press(page, page.get_by_role("button", name="Record").first)
+    press(page, page.locator("table.people").get_by_role("button", name="Call").first)
+    expect(page.get_by_role("heading", name="What the call found")).to_be_visible()
+    page.locator("#outcome-symptoms").check()
+    press(page, page.get_by_role("button", name="Save and stop"))
+    expect(page.get_by_role("status")).to_contain_text("symptoms")
+    press(page, page.get_by_role("link", name="Follow-up"))
     expect(page.get_by_text("No more calls are due today.")).to_be_visible()
     page.goto(case)
     press(page, page.locator("tbody th a").first)
@@ -204,6 +212,7 @@ def every_page(walked: dict[str, str]) -> list[str]:
         "/desk/cases",
         "/desk/graph",
         "/desk/policy?cost=1&value=10",
+        "/desk/calls",
         "/desk/follow-up",
         "/desk/exports",
         "/desk/audit",
