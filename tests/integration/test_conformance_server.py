@@ -288,5 +288,28 @@ def test_answers_of_any_form_fail_checks_and_end_no_run(tried: Tried, said: obje
     assert {"health", "tempids", "strangers"} <= {found.check for found in verdict.failed}
 
 
+def one_reason_for_all_abroad(sent: Sent) -> None:
+    if sent.status == 201 and "rejected" in sent.said:
+        rejected = dict(sent.said["rejected"])
+        if "foreign_unknown" in rejected:
+            rejected["foreign"] = rejected.pop("foreign_unknown")
+            sent.say({**sent.said, "rejected": rejected})
+
+
+def other_reason_for_abroad(sent: Sent) -> None:
+    if sent.status == 201 and "foreign_unknown" in sent.said.get("rejected", {}):
+        rejected = dict(sent.said["rejected"])
+        rejected["failed_decryption"] += rejected.pop("foreign_unknown")
+        sent.say({**sent.said, "rejected": rejected})
+
+
+def test_a_server_with_one_reason_for_all_authorities_abroad_passes(tried: Tried) -> None:
+    names = {"register", "tempids", "records", "gzip", "pin", "upload"}
+    verdict = tried.check(at(UPLOADS, one_reason_for_all_abroad), names)
+    assert {found.outcome for found in verdict.findings} == {CheckResult.PASSED}, verdict.findings
+    verdict = tried.check(at(UPLOADS, other_reason_for_abroad), names)
+    assert [found.check for found in verdict.failed] == ["records", "gzip", "upload"]
+
+
 def test_each_check_of_a_server_has_a_fault() -> None:
     assert {name for name, _, _ in FAULTS} == {*NAMES}

@@ -155,6 +155,22 @@ def test_the_client_registers_fetches_and_uploads_to_a_fresh_server(
     assert verdict.failed == ()
 
 
+def one_reason_for_all_abroad(sent: Sent) -> None:
+    if sent.route == "POST /uploads" and sent.status == 201:
+        rejected = dict(sent.said["rejected"])
+        rejected["foreign"] = rejected.pop("foreign_unknown")
+        sent.say({**sent.said, "rejected": rejected})
+
+
+def test_the_client_takes_one_reason_for_all_authorities_abroad(
+    javascript: str, vectors: Path, fresh: Fresh
+) -> None:
+    fresh.server.fault = one_reason_for_all_abroad
+    done = run(javascript, vectors, fresh)
+    assert (done.exit_code, done.error) == (0, "")
+    assert done.said["receipt"]["rejected"]["foreign"] == 1
+
+
 def half_a_receipt(sent: Sent) -> None:
     if sent.route == "POST /uploads" and sent.status == 201:
         sent.say({**sent.said, "accepted": 0})

@@ -138,7 +138,8 @@ LIVE: Final[tuple[dict[str, Any], ...]] = (
         "about": "a made-up TempID said to be another authority's",
         "at": ["start", 5],
         "changes": {"msg": "A" * 82 + "==", "org": "ELSEWHERE"},
-        "becomes": "foreign",
+        "becomes": "foreign_unknown",
+        "or": "foreign",
     },
     {
         "about": "a level that stands for 'not known'",
@@ -169,7 +170,8 @@ def upload_vectors() -> dict[str, Any]:
             "is `record` with `msg`: the first TempID of the other phone ('own': of the "
             "uploader). `at` is the edge of that TempID's window and the seconds to add. "
             "`changes` replace fields of the record; null removes one. `becomes` is what the "
-            "server's receipt counts the record as.",
+            "server's receipt counts the record as, and `or` what it may say instead: a server "
+            "may have one reason for partners' records and for all other authorities'.",
             "record": {
                 "modelC": OWN_MODEL,
                 "modelP": OTHER_MODEL,

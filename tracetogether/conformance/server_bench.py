@@ -309,6 +309,22 @@ def live_counts() -> tuple[int, int, dict[str, int]]:
     return len(outcomes), outcomes.count("accepted"), rejected
 
 
+def usual_reasons(rejected: object) -> object:
+    """Return a receipt's counts by reason, with those that may be said instead as the usual ones.
+
+    What is no table of counts is returned as it is.
+    """
+    if not isinstance(rejected, dict) or not all(type(n) is int for n in rejected.values()):
+        return rejected
+    cases = shipped("upload.json")["live"]["records"]
+    usual: dict[str, str] = {case["or"]: case["becomes"] for case in cases if "or" in case}
+    counts: dict[str, int] = {}
+    for reason, count in rejected.items():
+        name = str(usual.get(reason, reason))
+        counts[name] = counts.get(name, 0) + count
+    return counts
+
+
 def packed(body: bytes) -> bytes:
     """Return a log as gzip."""
     return gzip.compress(body, mtime=0)
