@@ -363,7 +363,11 @@ COMMANDS: dict[str, Words] = {
     "simulate keys": each("", "--json"),
     "simulate list": each("", "--json"),
     "simulate nearness": each("{evil}", "lift --set {evil}", "lift --estimator {evil}"),
-    "simulate protocols": each("{evil}", "lift --set {evil}", "lift --plot {place}/{evil}"),
+    "simulate protocols": each(
+        "{evil}",
+        "lift --set {evil}",
+        "lift --seeds 1 --set duration_s=120 --plot {place}/{evil}",
+    ),
     "simulate report": each("{table}", "{place}/node"),
     "simulate run": each("{place}/evil.toml", "{evil}", "lift --set {evil}={evil}"),
     "simulate sweep": each("{place}/evil.toml --vary adoption=0.1:1:2", "lift --vary {evil}"),
