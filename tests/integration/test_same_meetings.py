@@ -7,17 +7,18 @@ BlueZ needs a real clock, so it follows the short script, and so does bumble's s
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simpy
 
-from simulations.fidelities.air import SimulatedAir
+from simulations.fidelities.air import IN_FRONT, SimulatedAir
 from simulations.fidelities.objects import ObjectPhone
-from simulations.phones import phones as simulated_phones
+from simulations.phones import protocols
 from simulations.phones.phones import CrowdPhones
-from simulations.phones.radios import HABITS, Habit, RadioHabits, System
+from simulations.phones.radios import CONNECTING, HABITS, Habit, RadioHabits, System
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys
@@ -76,7 +77,9 @@ class Issued:
 
 def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> list[Met]:
     scan_s, batches = script.rhythm.scan_s, script.batches()
-    monkeypatch.setitem(simulated_phones._SYSTEM_TIMINGS, System.ANDROID, script.rhythm)
+    timings = {**CONNECTING.timings, System.ANDROID: script.rhythm}
+    monkeypatch.setattr(protocols, "CONNECTING", replace(CONNECTING, timings=timings))
+    habits = replace(IN_FRONT, radio="same")  # on the radio of the line above
     monkeypatch.setitem(HABITS, Habit.ANDROID, RadioHabits(0.1, scan_s, scan_s))
     count, ticks = len(NAMES), int(script.length_s) + 1
     xy = np.zeros((count, ticks, 2), np.float32)
@@ -99,7 +102,13 @@ def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> list
     )
     streams = Streams(5)
     air = SimulatedAir(
-        Channel(tracks, phones, BARE, streams), tracks, phones, np.arange(count), BARE, streams
+        Channel(tracks, phones, BARE, streams),
+        tracks,
+        phones,
+        np.arange(count),
+        BARE,
+        streams,
+        habits,
     )
     env = simpy.Environment(initial_time=START)
     by_person: dict[int, ObjectPhone] = {}
@@ -115,6 +124,7 @@ def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> list
             source=Issued(batches),
             on_time=None,
             phones_by_person=by_person,
+            habits=habits,
         )
     env.run(until=START + script.length_s)
     for phone in by_person.values():
