@@ -291,6 +291,7 @@ def test_a_case_is_opened_for_people_too(run: Run, desk: Path) -> None:
         "opened_at": NOON,
         "state": "open",
         "confirmed": True,
+        "origin": "",
     }
 
 

@@ -42,7 +42,7 @@ def test_threat_timing_is_equal_for_pretended_and_real_uploads(
     work: Counter[str] = Counter()
     for place, name in (
         (uploads, "open_log"),
-        (uploads.Intake, "_seal"),
+        (uploads, "sealed_upload"),
         (ContactFinder, "refresh"),
     ):
         counted(monkeypatch, place, name, work)
@@ -78,7 +78,7 @@ def test_threat_timing_is_equal_for_pretended_and_real_uploads(
                         times.append(time.perf_counter() - began)
                         app.state.afterwards.settle()
                         lists = work.pop("refresh", 0)
-                        assert work == {"open_log": 1, "_seal": 1}
+                        assert work == {"open_log": 1, "sealed_upload": 1}
                         assert (lists > 0) == (kind == "real")
     real, pretended = (np.array(times) for times in spent.values())
     assert min(real.min(), pretended.min()) >= UPLOAD_ANSWER_STEP_S

@@ -5,6 +5,7 @@ from functools import cache
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -15,6 +16,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
+from tracetogether.adapters.http_api import partners
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.issuance import Registration
@@ -28,6 +30,7 @@ CHECKS = (
 )
 WORLD = World.of(counted_entropy(7))
 APP = http_api.create_app(WORLD.authority, clock=lambda: NOON)
+schemathesis.openapi.media_type(partners.MEDIA_TYPE, st.binary())  # any bytes as a message
 SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
 
 
