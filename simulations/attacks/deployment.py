@@ -5,6 +5,7 @@ and who learns what of it. The code of each protocol's folder does all of that; 
 are the secrets that phones and servers hold. All begins at midnight UTC.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Final, Protocol, Self
@@ -199,7 +200,7 @@ class Deployment(Protocol):
 
 
 @dataclass
-class DayTokens:
+class DayTokens(ABC):
     """Tokens of phones, made once for each phone and day.
 
     Attributes:
@@ -264,17 +265,17 @@ class DayTokens:
         """Return whether the last half of a token is the keyed digest of the one before it."""
         return bears_mark(bytes.fromhex(token), tag)
 
+    @abstractmethod
     def warned(self, log: Sightings) -> Sightings:
         """Return the readings that warn a phone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def opened(self, archive: Sightings) -> Sightings:
         """Return the rows of an archive whose phone the server's secrets name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def own_past(self, phone: int, archive: Sightings, now: float) -> Sightings:
         """Return the rows of an archive that a thief of a phone recognises as sent by it."""
-        raise NotImplementedError
 
     def _of_day(self, phone: int, day: int) -> list[str]:
         made = self._made.get((phone, day))
@@ -285,7 +286,7 @@ class DayTokens:
         return made
 
     def _make(self, phone: int, day: int) -> list[str]:
-        """Return all tokens of a phone's day."""
+        """Return all tokens of a phone's day; a class with its own ``tokens`` needs none."""
         raise NotImplementedError
 
     def _secrets(self, name: str, count: int, width: int) -> np.typing.NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """Deployments whose phones make their tokens: GAEN, three designs of DP-3T, and TCN."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
@@ -39,9 +40,9 @@ class _PhoneMade(DayTokens, Generic[Own, Report, Published]):
     published: Published | None = None
     now: float = 0.0
 
+    @abstractmethod
     def own(self, phone: int, until: float) -> Own:
         """Return the secrets that a phone keeps at ``until`` to report them."""
-        raise NotImplementedError
 
     def hand_over(
         self,

@@ -1,5 +1,6 @@
 """Deployments where the server judges: BlueTrace and ROBERT, whose tokens it makes, and DESIRE."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
@@ -72,9 +73,9 @@ class _ServerMade(DayTokens):
         """Return nothing: nothing is public."""
         return nothing_of(archive)
 
+    @abstractmethod
     def opened(self, archive: Sightings) -> Sightings:
         """Return the rows of an archive that the server opens; the peer is the phone's number."""
-        raise NotImplementedError
 
     def opened_without_keys(self, archive: Sightings) -> Sightings:
         """Return what the same server opens with keys of the thief's own."""
