@@ -20,10 +20,10 @@ class GraphView(Attack):
     """The authority reads who met whom in what the diagnosed hand over."""
 
     name = "graph"
-    summary = "the authority reads in reports who met whom"
+    summary = "the authority learns from reports which people met"
     metrics: ClassVar = {
         "edges_known": "share of all contacts that the authority learns",
-        "bits_per_case": "what it learns of who met whom, bits for each case",
+        "bits_per_case": "bits that it learns about meetings, for each case",
     }
     takes = ("people", "uploads")
 
@@ -67,7 +67,7 @@ class Tags(Attack):
     summary = "the authority marks chosen people's tokens, and its helpers recognise them"
     metrics: ClassVar = {
         "recognised": "share of a marked person's tokens that a helper recognises",
-        "recognised_wrongly": "share of other people's tokens that the helper takes for marked",
+        "recognised_wrongly": "share of unmarked tokens that the receiver wrongly takes for marked",
     }
     takes = ("people",)
 
@@ -77,7 +77,7 @@ class Tags(Attack):
         return AttackCost(devices=1, hours=24, access="the server that makes tokens")
 
     def play(self, protocol: str, settings: AttackSettings) -> list[AttackRow]:
-        """Return whom the helper recognises, whose key is shared with the server alone."""
+        """Return whom the receiver recognises; only the receiver and the server know its key."""
         deployment = deploy(protocol, Streams(settings.seed), settings.people)
         tag = Streams(settings.seed).entropy("tag")(32)
         chance = Streams(settings.seed).generator("tagged")

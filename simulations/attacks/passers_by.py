@@ -102,7 +102,7 @@ class Nerd(Attack):
     name = "nerd"
     summary = "a user with a changed app finds out which of the people met is the case"
     metrics: ClassVar = {
-        "anonymity_set": "people among whom the case is, given the times that belong together",
+        "anonymity_set": "number of people who could be the case, if linked times are joined",
         "found": "share of readings where this is one person",
         "accounts_a_day": "accounts that a user needs for an answer of each quarter of an hour",
     }

@@ -80,13 +80,13 @@ def record_rows(
     return [
         LedgerRow.of_link(
             _FEATURE, "partner",
-            "whether two records are of one log, by their order and TempIDs",
+            "whether two records come from one log, judged by order and TempIDs",
             link(stays, {"they stand near each other": near("order")}, seed=seed),
             played=played,
         ),
         LedgerRow.of_link(
             _FEATURE, "partner",
-            "whether they are, by times, levels and models, which it needs to judge: not stopped",
+            "the same, judged by times, levels and models, which the partner needs: not stopped",
             link(
                 seen,
                 {
