@@ -141,6 +141,13 @@ def say(*shown: RenderableType) -> None:
         out().print(item, soft_wrap=isinstance(item, str | Text))
 
 
+def say_wide(shown: RenderableType, width: int) -> None:
+    """Print a table of figures at least ``width`` columns wide: a narrower one would cut them."""
+    console = out()
+    console.width = max(console.width, width)
+    console.print(shown)
+
+
 def answer(value: object, *shown: RenderableType, as_json: bool) -> None:
     """Print ``value``, or what it returns if it is a function, as JSON; or else print ``shown``."""
     if as_json:

@@ -12,7 +12,7 @@ from rich.table import Table
 from simulations.studies.border import DELAYS_H, SHARES_ABROAD, BorderRow, study_border
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.service import Authority
-from tracetogether.cli.console import answer, fixed, out, progress, right, say, table
+from tracetogether.cli.console import answer, fixed, progress, right, say, say_wide, table
 from tracetogether.cli.options import FiniteNumber, as_json
 from tracetogether.cli.simulate_options import seeds_option, setting, shown, workers_option
 from tracetogether.keyring import KeyRing
@@ -90,9 +90,7 @@ def study_two_authorities(
     if as_json:
         answer([row.to_json() for row in rows], as_json=True)
         return
-    console = out()
-    console.width = max(console.width, _TABLE_WIDTH)  # a narrower one would cut every figure
-    console.print(_table(rows))
+    say_wide(_table(rows), _TABLE_WIDTH)
     if service:
         played, same = sum(row.played for row in rows), sum(row.same for row in rows)
         say(

@@ -18,7 +18,7 @@ from simulations.studies.nearness import (
 )
 from simulations.studies.pair_answers import LOGS, OWN
 from simulations.studies.pair_bounds import BOUNDS
-from tracetogether.cli.console import answer, fixed, out, progress, right, table
+from tracetogether.cli.console import answer, fixed, progress, right, say_wide, table
 from tracetogether.cli.options import FOLDER, FiniteNumber, WholeNumber, as_json
 from tracetogether.cli.simulate_options import seeds_option, setting, workers_option
 from tracetogether.parameters import CloseContactPolicy
@@ -133,9 +133,7 @@ def measure(
     if as_json:
         answer([row.to_json() for row in rows], as_json=True)
         return
-    console = out()
-    console.width = max(console.width, _TABLE_WIDTH)  # a narrower one would cut every figure
-    console.print(_table(rows))
+    say_wide(_table(rows), _TABLE_WIDTH)
 
 
 def _table(rows: list[NearnessRow]) -> Table:

@@ -7,7 +7,7 @@ import click
 from rich.table import Table
 
 from simulations.studies.presence import ADOPTIONS, SHARES, PresenceRow, study_presence
-from tracetogether.cli.console import answer, fixed, out, progress, right, table
+from tracetogether.cli.console import answer, fixed, progress, right, say_wide, table
 from tracetogether.cli.options import FiniteNumber, as_json
 from tracetogether.cli.simulate_options import seeds_option, setting, shown, workers_option
 
@@ -68,9 +68,7 @@ def study_check_in(
     if as_json:
         answer([row.to_json() for row in rows], as_json=True)
         return
-    console = out()
-    console.width = max(console.width, _TABLE_WIDTH)  # a narrower one would cut every figure
-    console.print(_table(rows))
+    say_wide(_table(rows), _TABLE_WIDTH)
 
 
 def _table(rows: list[PresenceRow]) -> Table:

@@ -10,8 +10,9 @@ from typing import Final, Self, cast
 
 import numpy as np
 
+from tracetogether.adapters.sqlite_log.aged_rows import AgedRows
 from tracetogether.adapters.sqlite_log.phone_file import FileKind, PhoneFile
-from tracetogether.contactlog import CLOCK_STEP_S, ContactLog, LogClock, clock_after
+from tracetogether.contactlog import ContactLog, LogClock, clock_after
 from tracetogether.labels import Labels
 from tracetogether.parameters import RETENTION
 from tracetogether.sightings import Sighting, Sightings
@@ -62,16 +63,13 @@ def _sighting(row: _Row) -> Sighting:
     return Sighting(*row[:-1], bool(row[-1]))
 
 
-class SqliteContactLog(ContactLog):
+class SqliteContactLog(AgedRows, ContactLog):
     """A contact log in a file; use it as a context manager, or close it.
 
     Opened by one process and thread at a time for writing; others may read meanwhile.
     """
 
-    def __init__(self, file: PhoneFile, retention_s: int) -> None:
-        self._file = file
-        self._db = file.db
-        self._retention_s = retention_s
+    TABLE, BEGINS, ENDS = "sighting", "time", "time"
 
     @classmethod
     def open(
@@ -106,14 +104,6 @@ class SqliteContactLog(ContactLog):
                 raise
         return log
 
-    def check(self) -> None:
-        """Read the whole file once.
-
-        Raises:
-            DamagedLogError: it is damaged.
-        """
-        self._file.check()
-
     def append(self, rows: Iterable[Sighting]) -> None:
         """Write down ``rows``, all or none of them."""
         new = list(rows)
@@ -146,50 +136,6 @@ class SqliteContactLog(ContactLog):
             peer_model=Labels.encode(peer_models),
         )
 
-    def purge(self, now: float, *, confirmed: bool = False) -> int:
-        """Drop everything older than the retention; return how many sightings went."""
-        with self._file.errors(), self._file.transaction():
-            gone = 0
-            if confirmed:
-                clock = LogClock(now, now)
-                ahead = self._db.execute(
-                    "DELETE FROM sighting WHERE time >= ?", (now + CLOCK_STEP_S,)
-                )
-                gone = ahead.rowcount
-            else:
-                clock = self._clock().after(now, self._retention_s)
-            gone += self._drop_by(clock)
-        if gone:
-            self._file.overwrite_gone()
-        return gone
-
-    def set_aside(self) -> int:
-        """Return how many sightings are too old by a clock that is doubted."""
-        with self._file.errors():
-            clock = self._clock()
-            if not clock.doubted_s:
-                return 0
-            count: int = self._db.execute(
-                "SELECT count(*) FROM sighting WHERE time < ?",
-                (clock.latest - self._retention_s,),
-            ).fetchone()[0]
-        return count
-
-    def __len__(self) -> int:
-        with self._file.errors():
-            count: int = self._db.execute("SELECT count(*) FROM sighting").fetchone()[0]
-        return count
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     def _read(self, start: float | None, end: float | None) -> list[_Row]:
         between = (-_EVER if start is None else start, _EVER if end is None else end)
         query = f"SELECT {_COLUMNS} FROM sighting {_BETWEEN}"  # noqa: S608 - constants
@@ -203,12 +149,6 @@ class SqliteContactLog(ContactLog):
             return clock
         newest = self._db.execute("SELECT max(time) FROM sighting").fetchone()[0]
         return LogClock() if newest is None else LogClock(newest, newest)
-
-    def _drop_by(self, clock: LogClock) -> int:
-        """Store the clock, delete what is too old by it, and return how many sightings went."""
-        self._file.keep_clock(clock)
-        cutoff = clock.cutoff(self._retention_s)
-        return self._db.execute("DELETE FROM sighting WHERE time < ?", (cutoff,)).rowcount
 
 
 def salvage(path: Path) -> list[Sighting]:

@@ -6,8 +6,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, Self
 
+from tracetogether.adapters.sqlite_log.aged_rows import AgedRows
 from tracetogether.adapters.sqlite_log.phone_file import FileKind, PhoneFile
-from tracetogether.contactlog import CLOCK_STEP_S, LogClock
+from tracetogether.contactlog import LogClock
 from tracetogether.parameters import VISITS
 from tracetogether.presence.visits import Visit, VisitChange, VisitLog
 
@@ -52,16 +53,13 @@ def _visit(*row: Any) -> Visit:  # noqa: ANN401 - a row of the table, which is s
     return Visit(**values | {"open": bool(values["open"])})
 
 
-class SqliteVisitLog(VisitLog):
+class SqliteVisitLog(AgedRows, VisitLog):
     """Visits in a file; use it as a context manager, or close it.
 
     Opened by one thread at a time; two processes that change it come one after the other.
     """
 
-    def __init__(self, file: PhoneFile, retention_s: int) -> None:
-        self._file = file
-        self._db = file.db
-        self._retention_s = retention_s
+    TABLE, BEGINS, ENDS = "visit", "start", "end"
 
     @classmethod
     def open(
@@ -115,34 +113,6 @@ class SqliteVisitLog(VisitLog):
             self._file.overwrite_gone()
         return change
 
-    def purge(self, now: float, *, confirmed: bool = False) -> int:
-        """Drop what ended longer ago than the retention; return how many visits went."""
-        with self._file.errors(), self._file.transaction():
-            gone = 0
-            if confirmed:
-                clock = LogClock(now, now)
-                ahead = self._db.execute(
-                    "DELETE FROM visit WHERE start >= ?", (now + CLOCK_STEP_S,)
-                )
-                gone = ahead.rowcount
-            else:
-                clock = self._clock().after(now, self._retention_s)
-            gone += self._drop_by(clock)
-        if gone:
-            self._file.overwrite_gone()
-        return gone
-
-    def set_aside(self) -> int:
-        """Return how many visits are too old by a clock that is doubted."""
-        with self._file.errors():
-            clock = self._clock()
-            if not clock.doubted_s:
-                return 0
-            count: int = self._db.execute(
-                "SELECT count(*) FROM visit WHERE end < ?", (clock.latest - self._retention_s,)
-            ).fetchone()[0]
-        return count
-
     def seen(self) -> frozenset[bytes]:
         """Return the digests of warnings that the owner has seen."""
         with self._file.errors():
@@ -165,39 +135,11 @@ class SqliteVisitLog(VisitLog):
             row = self._db.execute("SELECT hour FROM asked").fetchone()
         return None if row is None else int(row[0])
 
-    def check(self) -> None:
-        """Read the whole file once.
-
-        Raises:
-            DamagedLogError: it is damaged.
-        """
-        self._file.check()
-
-    def __len__(self) -> int:
-        with self._file.errors():
-            count: int = self._db.execute("SELECT count(*) FROM visit").fetchone()[0]
-        return count
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
     def _rows(self) -> list[tuple[int, Visit]]:
         query = f"SELECT id, {_COLUMNS} FROM visit ORDER BY start, end, id"  # noqa: S608 - constant
         return [(number, _visit(*row)) for number, *row in self._db.execute(query)]
 
-    def _clock(self) -> LogClock:
-        return self._file.clock() or LogClock()
-
     def _drop_by(self, clock: LogClock) -> int:
         """Store the clock, delete what is too old by it, and return how many visits went."""
-        self._file.keep_clock(clock)
-        cutoff = clock.cutoff(self._retention_s)
-        self._db.execute("DELETE FROM seen WHERE time < ?", (cutoff,))
-        return self._db.execute("DELETE FROM visit WHERE end < ?", (cutoff,)).rowcount
+        self._db.execute("DELETE FROM seen WHERE time < ?", (clock.cutoff(self._retention_s),))
+        return super()._drop_by(clock)
