@@ -10,7 +10,7 @@ from tracetogether.adapters.operator_pages.dates import day_filled_in, time_on
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
-from tracetogether.authority.cases.calls import Draft, ShiftReason
+from tracetogether.authority.cases.calls import RESERVED_S, Draft, ShiftReason
 from tracetogether.authority.cases.case import date_of_day
 from tracetogether.authority.cases.followed import DayOutcome, Outcome
 from tracetogether.authority.desk.calling import CallSheet
@@ -18,6 +18,7 @@ from tracetogether.authority.desk.people import PersonToCall
 from tracetogether.authority.desk.searching import FoundPeople
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.parameters import FOLLOW_UP
+from tracetogether.units import SECONDS_PER_MINUTE
 
 _MESSAGE_AFTER: Final = 3
 """From the third missed day on, the page offers a text message."""
@@ -36,8 +37,7 @@ def show_calls(request: PageRequest) -> Response:
         sheet=sheet,
         draft=Draft() if sheet is None else sheet.draft,
         due=due,
-        today=today,
-        today_date=date_of_day(today),
+        reserved_minutes=RESERVED_S // SECONDS_PER_MINUTE,
         reasons=ShiftReason,
         outcomes=Outcome,
         last_days=() if sheet is None else _last_days(sheet, today),

@@ -1,7 +1,7 @@
 """Call next: take the most urgent person, show all that the call needs, save, take the next one."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.permissions import Action, Caller
@@ -18,7 +18,7 @@ from tracetogether.authority.cases.followed import DayOutcome, Outcome, check_ve
 from tracetogether.authority.cases.notes import Note, Notes
 from tracetogether.authority.desk.followup import FollowUp, Person
 from tracetogether.authority.desk.people import CallList, PersonToCall
-from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
+from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
@@ -119,7 +119,7 @@ class Calling:
                     without.add(due.who)
                     continue
                 if calls.reserve(due.who, by.name, now, now + RESERVED_S):
-                    return self._revealed(due.who, shift, now, by)
+                    return self._revealed(found, shift, now, by)
         return None  # a hundred others were faster: nobody is left
 
     def open(self, contact_id: str, now: float, *, by: Caller) -> CallSheet:
@@ -133,11 +133,11 @@ class Calling:
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
-            who = self._to_call(contact_id, now, by).first.who
+            line = self._to_call(contact_id, now, by)
             shift = self._begun(now, by)
             self.store.calls.release(by.name)
-            self._reserve(who, now, by)
-            return self._revealed(who, shift, now, by)
+            self._reserve(line.first.who, now, by)
+            return self._revealed(line, shift, now, by)
 
     def current(self, now: float, *, by: Caller) -> CallSheet | None:
         """Return the sheet of the person whom the caller has reserved; None if there is nobody.
@@ -148,8 +148,9 @@ class Calling:
         if self.shift(now, by=by) is None:
             return None
         for held in self.store.calls.reserved_by(by.name, now):
-            if self._lines(held.who, now, by) is not None:
-                return self._sheet(held.who, held.until, now, by)
+            line = self._lines(held.who, now, by)
+            if line is not None:
+                return self._sheet(line, held.until, by)
         return None
 
     def save(
@@ -284,18 +285,12 @@ class Calling:
         found = self.people.lines([self.store.desk.lines_of(who)], now, by, nobodys=True)
         return found[0] if found else None
 
-    def _revealed(self, who: bytes, shift: CallShift, now: float, by: Caller) -> CallSheet:
+    def _revealed(self, line: PersonToCall, shift: CallShift, now: float, by: Caller) -> CallSheet:
         """Return the sheet of a person whom the caller has just reserved, and record the reveal."""
-        line = self._lines(who, now, by)
-        if line is None:
-            raise NotFoundError("the contact was deleted meanwhile", "contact-unknown")
         self.follow_up.revealed(line.first, shift.reason.value, now, by=by)
-        return self._sheet(who, now + RESERVED_S, now, by)
+        return self._sheet(replace(line, reserved_by=by.name), now + RESERVED_S, by)
 
-    def _sheet(self, who: bytes, until: float, now: float, by: Caller) -> CallSheet:
-        line = self._lines(who, now, by)
-        if line is None:
-            raise NotFoundError("the contact was deleted meanwhile", "contact-unknown")
+    def _sheet(self, line: PersonToCall, until: float, by: Caller) -> CallSheet:
         ids = {shown.kept.contact_id for shown in line.lines}
         cases = sorted({shown.kept.case_id for shown in line.lines})
         notes = [
@@ -303,7 +298,7 @@ class Calling:
         ]
         outcomes = self.store.desk.outcomes(sorted(ids))
         calls = {call.day: call for days in outcomes.values() for call in days}
-        kept = self.store.calls.draft(by.name, who)
+        kept = self.store.calls.draft(by.name, line.first.who)
         return CallSheet(
             line=line,
             person=self.follow_up.identity(line.first, by=by),
