@@ -510,7 +510,13 @@ NO_CALLER = {
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
     *("places.kept", "places.found", "stays.stays_of"),
-    *("visits.take", "publishing.publish", "warnings.check_aboard", "warnings.band_of"),
+    *(
+        "visits.take",
+        "publishing.publish",
+        "warnings.check_aboard",
+        "warnings.check_place",
+        "warnings.band_of",
+    ),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
     *FIGURES_FOR_NOBODY,
 }
@@ -619,7 +625,7 @@ ARGUMENTS = {
     "place retire": ["NONE"],
     "place warn": [
         *("NONE", "--since", "2020-05-04T08", "--until", "2020-05-04T09", "--reason", "x"),
-        *("--token-file", "TOKEN"),
+        *("--yes", "--token-file", "TOKEN"),
     ],
     "case open": ["USER"],
     "case pin": ["CASE"],

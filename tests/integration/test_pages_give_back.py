@@ -127,7 +127,8 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             served.world.store.put_code_reset(CodeReset("tracer", "operator", NOON + 9e6))
             now = served.clock.now
             order = world.order()
-            world.authority.places.add("Canteen 3", "", NOON, by=CONSOLE)
+            canteen, _ = world.authority.places.add("Canteen 3", "", NOON, by=CONSOLE)
+            world.authority.places.batch(canteen.user_id, NOON)  # so that it can be warned of
             world.authority.bulletins.put("x", now + 6 * SECONDS_PER_DAY, now, by=CONSOLE)
             world.set(order, now=now)  # waits for its confirmation
             withheld = world.restricted(order, now=now)

@@ -13,7 +13,8 @@ from tracetogether.cli.authority_status import acting, moment_option, operator_o
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.phone_registration import PhoneRegistration
-from tracetogether.plain_text import counted
+from tracetogether.plain_text import counted, visible
+from tracetogether.units import SECONDS_PER_HOUR
 
 
 @click.group()
@@ -90,6 +91,7 @@ def list_places(folder: Path, *, as_json: bool) -> None:
 @moment_option("--since", "Beginning of the time concerned (UTC).", required=True)
 @moment_option("--until", "End of that time.", required=True)
 @click.option("--reason", required=True, help="Reason, kept in the audit log.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
 @operator_option
 @folder_option
 @as_json
@@ -101,21 +103,29 @@ def warn(
     token_file: Path | None,
     folder: Path,
     *,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Warn everybody whose phone heard PLACE_ID then; phones look in their own logs.
 
-    The next package of warnings has SHA-256 of the TempIDs that the place had for that time.
+    The next package of warnings has SHA-256 of the TempIDs that the place had for that time. A
+    tracer does this, by name, and it can't be taken back.
     """
     now = time.time()
     with opened_folder(folder) as service, acting(service, token_file, now) as by:
         heard = service.places.heard_digests(place_id, since, until, by=by)
+        service.warnings.check_place(since, until, now, heard=heard, reason=reason)
+        if not yes:
+            name, days = service.places.found(place_id).name, service.days
+            hours = f"{(until - since) / SECONDS_PER_HOUR:.3g} hours"
+            asked = f"{visible(name)}, {days.text(since)} to {days.text(until)} ({hours})"
+            click.confirm(f"Warn everybody who was at {asked}?", abort=True, err=True)
         new = service.warnings.warn_place(
             place_id, since, until, now, heard=heard, reason=reason, by=by
         )
     answer(
         {"place_id": place_id, "tempids": len(heard), "new": new},
-        f"{counted(new, 'TempIDs')} of the place are in the next package of warnings",
+        f"{counted(new, 'TempIDs')} of the place are in the package of the next full hour",
         as_json=as_json,
     )
 

@@ -128,6 +128,7 @@ def show_case(request: PageRequest) -> Response:
             if not note.contact_id
         ],
         stays=authority.stays.of(case, by=request.caller),
+        may_warn_places=request.may("POST", "/places/warn"),
         rejected=sum(traced.rejected.values()),
         handed_over=authority.record_sending.of_case(case, by=request.caller),
         foreign=traced.rejected.get(Rejection.FOREIGN_UNKNOWN, 0)

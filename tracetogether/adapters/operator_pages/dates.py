@@ -45,6 +45,21 @@ def time_on(day: int, clock: dt.time, days: LocalDays) -> float:
     return dt.datetime.combine(date, clock, days.zone).timestamp()
 
 
+def clock_needed(form: Mapping[str, str], name: str) -> dt.time:
+    """Return the time of day in a form's field.
+
+    Raises:
+        InvalidRequestError: it is blank, or no time.
+    """
+    text = form.get(name, "").strip()
+    if not text:
+        raise InvalidRequestError("fill in the time", "clock-needed")
+    try:
+        return dt.time.fromisoformat(text)
+    except ValueError:
+        raise InvalidRequestError("write the time like 15:30", "time-form") from None
+
+
 def end_of(day: int, days: LocalDays) -> float:
     """Return when a day ends, in epoch seconds."""
     return days.start(day + 1)

@@ -29,6 +29,7 @@ FIELDS: Final = frozenset(
         *("kind", "legal_basis", "place", "window_from", "window_to", "ends", "most_people"),
         *("number", "spoken"),
         *("place_name", "site"),
+        *("warned_place", "warn_day", "warn_from", "warn_to", "warn_reason"),
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
         *("seat_row", "seat_rows"),
         *("shift_reason", "next_day", "next_time", "who_rings"),

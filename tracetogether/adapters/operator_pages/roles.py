@@ -57,6 +57,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/orders/{order_id}/end"): Action.END_ORDER,
     ("GET", "/places"): Action.LIST_PLACES,
     ("POST", "/places"): Action.ADD_PLACE,
+    ("POST", "/places/warn"): Action.WARN_PLACE,
     ("POST", "/places/{place_id}/retire"): Action.RETIRE_PLACE,
     ("GET", "/partners"): Action.LIST_PARTNERS,
     ("GET", "/charges"): Action.GIVE_CHARGE_CODE,

@@ -234,21 +234,32 @@ class Warnings:
         """
         by.require(Action.WARN_PLACE)
         by.require_person()
+        self.check_place(since, until, now, heard=heard, reason=reason)
         why = reason_of(reason)
-        if not now - self.rules.reaches_back_s <= since < until <= now + self.rules.ahead_s:
-            msg = "a place is warned of for a time within the last {days} days"
-            days = self.rules.reaches_back_s // SECONDS_PER_DAY
-            raise InvalidRequestError(msg, "warned-time", days=days)
         with self.audit.atomic():
             self.store.presence.lock()
             new = self.store.presence.add_heard(heard, now)
             if not new:
-                msg = "nothing new to warn of: the place was silent then, or the warning is out"
-                raise ConflictError(msg, "nothing-to-warn")
+                raise _nothing_to_warn()
             self.audit.record(
                 "place.warned", now, by=by.name, subject=place, tempids=new, reason=why
             )
         return new
+
+    def check_place(
+        self, since: float, until: float, now: float, *, heard: Collection[bytes], reason: str
+    ) -> None:
+        """Return if a place can be warned of like this, to ask before it is done.
+
+        Raises: as ``warn_place``, but it doesn't look whether all are warned of already.
+        """
+        reason_of(reason)
+        if not now - self.rules.reaches_back_s <= since < until <= now + self.rules.ahead_s:
+            msg = "a place is warned of for a time within the last {days} days"
+            days = self.rules.reaches_back_s // SECONDS_PER_DAY
+            raise InvalidRequestError(msg, "warned-time", days=days)
+        if not heard:
+            raise _nothing_to_warn()
 
     # --- parts of the above ---
 
@@ -366,6 +377,11 @@ def _check_undecided(now: WarningState, wanted: WarningState) -> None:
         raise ConflictError("the warning is out: a package never changes", "warning-out")
     if now not in _UNDECIDED or now is wanted:
         raise ConflictError("somebody decided on this warning already", "warning-decided")
+
+
+def _nothing_to_warn() -> ConflictError:
+    msg = "nothing new to warn of: the place was silent then, or the warning is out"
+    return ConflictError(msg, "nothing-to-warn")
 
 
 def _no_such(what: str) -> NotFoundError:
