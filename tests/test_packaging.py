@@ -106,6 +106,8 @@ def test_the_wheel_works_without_the_checkout(tmp_path: Path) -> None:
 
     assert str(place) in call("-c", "import tracetogether; print(tracetogether.__file__)")
     assert (place / "tracetogether" / "py.typed").exists()
+    languages = {path.parts[-3] for path in place.rglob("locale/*/LC_MESSAGES/pages.po")}
+    assert languages >= {"en", "ms", "zh"}
     assert "train-carriage" in call("-m", "tracetogether", "simulate", "list")
     assert "test-town" in call("-m", "tracetogether", "city", "list")
     assert '"digest"' in call("-m", "tracetogether", "simulate", "run", "lift", "--json")

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 from babel.messages import Catalog
-from babel.messages.pofile import read_po
 
+from tracetogether.adapters.operator_pages import texts
 from tracetogether.adapters.operator_pages.texts import LANGUAGES, TEXTS, language_of
 
 WRITER = SimpleNamespace(
@@ -22,13 +22,8 @@ ALLOWED = {"TraceTogether", "autofocus", "graph"}
 """Words outside of tags that are no text: a name, an attribute, a part of a path."""
 
 
-def catalog(language: str) -> Catalog:
-    with WRITER.path_of(language).open("rb") as file:
-        return read_po(file, locale=language, abort_invalid=True)
-
-
-def keys(texts: Catalog) -> set[tuple[str | None, str | tuple[str, ...]]]:
-    return {(text.context, text.id) for text in texts if text.id}
+def keys(found: Catalog) -> set[tuple[str | None, str | tuple[str, ...]]]:
+    return {(text.context, text.id) for text in found if text.id}
 
 
 def forms(text: str | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -42,7 +37,7 @@ def names(text: str) -> set[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_in_the_catalogue_and_none_is_unused(language: str) -> None:
-    used, there = keys(WRITER.texts()), keys(catalog(language))
+    used, there = keys(WRITER.texts()), keys(WRITER.catalogue(language))
     if language == "en":  # a text on a page is its own English
         used = {key for key in used if key[0]}
     assert len(used) > 100
@@ -52,17 +47,52 @@ def test_every_text_is_in_the_catalogue_and_none_is_unused(language: str) -> Non
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_text_is_translated_and_has_the_same_figures(language: str) -> None:
-    english = {(text.context, text.id): text for text in catalog("en")}
-    for text in catalog(language):
+    english = {(text.context, text.id): text for text in WRITER.catalogue("en")}
+    there = WRITER.catalogue(language)
+    for text in there:
         said = forms(text.string)
         assert all(said), text.id
         assert not text.fuzzy, text.id
         if not text.id:
             continue
+        many = isinstance(text.id, tuple)
+        assert len(said) == (there.num_plurals if many else 1), text.id
         source = forms(english[text.context, text.id].string if text.context else text.id)
         for form in said:
             assert names(form) == names(source[-1]), text.id
             assert not SHELL.search(form), form
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_rule_of_the_plural_is_that_of_the_language(language: str) -> None:
+    known, header = Catalog(locale=language), WRITER.catalogue(language)
+    assert header.plural_forms == known.plural_forms
+
+
+def test_a_new_language_takes_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its file does not have yet is in English, and plural forms follow the file's rule."""
+    folders = [tmp_path / code / "LC_MESSAGES" for code in ("en", "pl")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    (folders[0] / "pages.po").write_bytes(WRITER.path_of("en").read_bytes())
+    (folders[1] / "pages.po").write_text(
+        WRITER.HEADER.format("pl", Catalog(locale="pl").plural_forms)
+        + 'msgctxt "language"\nmsgid "name"\nmsgstr "Polski"\n\n'
+        'msgid "{count} case"\nmsgid_plural "{count} cases, newest first"\n'
+        'msgstr[0] "{count} przypadek"\nmsgstr[1] "{count} przypadki"\n'
+        'msgstr[2] "{count} przypadków"\n',
+        "utf-8",
+    )
+    monkeypatch.setattr(texts, "_FOLDER", tmp_path)
+    found = texts._all_texts()
+    assert {code: said.name for code, said in found.items()} == {"en": "English", "pl": "Polski"}
+    polish = found["pl"]
+    forms = [polish.plural("{count} case", "{count} cases, newest first", n) for n in (1, 2, 5, 22)]
+    assert forms == ["1 przypadek", "2 przypadki", "5 przypadków", "22 przypadki"]
+    assert polish.tag == "pl"
+    assert polish.label("case-state", "tracing") == "in tracing"
+    assert polish.error("date-needed") == "Fill in the date."
+    assert polish("Sign out") == "Sign out"
 
 
 def test_no_text_in_a_template_is_plain_english_only() -> None:
@@ -105,6 +135,7 @@ def test_plural_forms() -> None:
         "on 1,000 days",
     ]
     assert [TEXTS["zh"].plural(*forms, days) for days in (1, 2)] == ["接触 1 天", "接触 2 天"]
+    assert [TEXTS["ms"].plural(*forms, days) for days in (1, 2)] == ["pada 1 hari", "pada 2 hari"]
 
 
 def test_an_error_that_no_page_expects_has_a_text_without_its_sentence() -> None:
@@ -135,6 +166,8 @@ def test_a_figure_is_put_in_and_a_state_is_translated() -> None:
         ("", "zh;q=nan,en", "en"),
         ("en", "zh", "en"),
         ("xx", "zh", "zh"),
+        ("", "ms-SG,ms;q=0.9,en;q=0.8", "ms"),
+        ("ms", "en-GB", "ms"),
     ],
 )
 def test_the_language_is_the_browsers_or_chosen(chosen: str, accepted: str, language: str) -> None:

@@ -1,11 +1,13 @@
-"""Bring the pages' catalogues up to date: `python docs/reference/write_texts.py`.
+"""Bring the pages' catalogues up to date: `python docs/reference/write_texts.py [language to add]`.
 
 Collects the keys of all texts from templates and code. Adds new keys to each `pages.po` without a
-translation, and removes those that nothing uses.
+translation, and removes those that nothing uses. Where a key is a code, a comment has the English.
+The code of a language, such as `ta`, makes its file first.
 """
 
 import ast
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
@@ -53,6 +55,7 @@ msgstr ""
 
 """
 OWN_KEYS = {
+    "language": ["name", "tag"],
     "case-state": [state.value for state in CaseState],
     "place-state": [state.value for state in PlaceState],
     "contact-state": [state.value for state in ContactState],
@@ -196,25 +199,48 @@ def path_of(language: str) -> Path:
     return PAGES / "locale" / language / "LC_MESSAGES/pages.po"
 
 
+def catalogue(language: str) -> Catalog:
+    """Return the catalogue of a language as its file has it."""
+    with path_of(language).open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
 def updated(language: str) -> bytes:
     """Return the file of a language with exactly the keys that are used."""
-    with path_of(language).open("rb") as file:
-        catalog = read_po(file, locale=language)
+    catalog, english = catalogue(language), catalogue("en")
     catalog.update(texts(), no_fuzzy_matching=True)
-    if language == "en":  # a text on a page is its own English
-        for message in list(catalog):
-            if message.id and message.context is None:
-                catalog.delete(message.id)
+    for message in list(catalog):
+        if not message.id:
+            continue
+        if message.context is not None and language != "en":
+            said = english.get(message.id, message.context)
+            message.auto_comments = [said.string] if said and said.string else []
+        elif message.context is None and language == "en":  # a text on a page is its own English
+            catalog.delete(message.id)
     written = BytesIO()
     write_po(written, catalog, no_location=True, ignore_obsolete=True, omit_header=True, width=100)
     return HEADER.format(language, catalog.plural_forms).encode() + written.getvalue()
 
 
-def write() -> None:
-    """Write the file of each language."""
-    for language in LANGUAGES:
+def add(language: str) -> None:
+    """Make the file of a new language, with the plural forms that Babel knows and no text."""
+    path = path_of(language)
+    path.parent.mkdir(parents=True)
+    forms = Catalog(locale=language).plural_forms
+    path.write_text(HEADER.format(language, forms), "utf-8")
+
+
+def write(*new: str) -> None:
+    """Write the file of each language.
+
+    Args:
+        new: codes of languages to add, such as "ta".
+    """
+    for language in new:
+        add(language)
+    for language in [*LANGUAGES, *new]:
         path_of(language).write_bytes(updated(language))
 
 
 if __name__ == "__main__":
-    write()
+    write(*sys.argv[1:])

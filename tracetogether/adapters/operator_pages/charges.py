@@ -12,7 +12,7 @@ from tracetogether.healthcode import notices
 
 def show_charges(request: PageRequest) -> Response:
     """Show the two forms; who keeps passes for whom is in no list."""
-    own = {"en": "en", "zh": "zh-Hans"}[request.t.language]
+    own = request.t.tag if request.t.tag in notices.LANGUAGES else "en"
     return request.render("charges.html", tongues=notices.LANGUAGES, own=own)
 
 

@@ -1,7 +1,9 @@
 """The pages' texts in each language, from ``locale/<language>/LC_MESSAGES/pages.po``.
 
 A text on a page is its own key in English; an error's key is its code, and a label's is the value
-that it names. ``docs/reference/write_texts.py`` collects all keys.
+that it names. ``docs/reference/write_texts.py`` collects all keys. A file in a new folder is a new
+language: its name, its tag for HTML and its plural forms are in the file. A text that a file does
+not have is shown in English.
 """
 
 from collections.abc import Sequence
@@ -17,26 +19,42 @@ from babel.messages.pofile import read_po
 
 from tracetogether.errors import TraceTogetherError
 
-LANGUAGES: Final = {"en": "English", "zh": "中文"}
-HTML_LANGUAGE: Final = {"en": "en", "zh": "zh-Hans"}
 _DEFAULT: Final = "en"
+_FOLDER: Final = resources.files(__package__) / "locale"
+
+
+def _compiled(language: str) -> GNUTranslations:
+    found = BytesIO()
+    with (_FOLDER / language / "LC_MESSAGES/pages.po").open("rb") as file:
+        write_mo(found, read_po(file, locale=language, abort_invalid=True))
+    found.seek(0)
+    return GNUTranslations(found)
 
 
 class Texts:
     """All texts in one language; called with a text in English, it returns the translation.
 
-    Args:
+    Attributes:
         language: a key of ``LANGUAGES``.
+        name: what its speakers call it.
+        tag: its name in HTML, such as "zh-Hans".
+
+    Args:
+        language: the name of its folder in ``locale``.
+        otherwise: gives the texts that the file does not have.
     """
 
-    def __init__(self, language: str) -> None:
-        folder = resources.files(__package__) / "locale" / language / "LC_MESSAGES"
-        compiled = BytesIO()
-        with (folder / "pages.po").open("rb") as file:
-            write_mo(compiled, read_po(file, locale=language, abort_invalid=True))
-        compiled.seek(0)
-        self._translations = GNUTranslations(compiled)
+    def __init__(self, language: str, otherwise: GNUTranslations | None = None) -> None:
+        self._translations = _compiled(language)
         self.language: Final = language
+        self.name: Final = self._of_language("name")
+        self.tag: Final = self._of_language("tag")
+        if otherwise is not None:
+            self._translations.add_fallback(otherwise)
+
+    def _of_language(self, what: str) -> str:
+        said = self.label("language", what)
+        return self.language if said == what else said
 
     def __call__(self, text: str, /, **values: object) -> str:
         """Return ``text`` in this language, with ``values`` in place of its {names}."""
@@ -66,7 +84,16 @@ class Texts:
         return said.format(**figures)
 
 
-TEXTS: Final = {language: Texts(language) for language in LANGUAGES}
+def _all_texts() -> dict[str, Texts]:
+    """Return the texts of each language that has a folder; English first."""
+    english = _compiled(_DEFAULT)
+    others = sorted({folder.name for folder in _FOLDER.iterdir() if folder.is_dir()} - {_DEFAULT})
+    return {_DEFAULT: Texts(_DEFAULT)} | {name: Texts(name, english) for name in others}
+
+
+TEXTS: Final = _all_texts()
+LANGUAGES: Final = {language: texts.name for language, texts in TEXTS.items()}
+HTML_LANGUAGE: Final = {language: texts.tag for language, texts in TEXTS.items()}
 
 
 def language_of(chosen: str, accepted: str) -> str:
