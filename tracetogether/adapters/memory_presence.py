@@ -202,6 +202,14 @@ class MemoryPresence:
         states = [visit.state for visit in self._visits.values()]
         return {state.value: states.count(state) for state in WarningState}
 
+    def kept_back(self) -> Sequence[str]:
+        """Return the ids of the visits and trips that tracers keep back, sorted."""
+        refused = WarningState.REFUSED
+        visits = [name for name, visit in self._visits.items() if visit.state is refused]
+        return sorted(
+            visits + [name for name, trip in self._trips.items() if trip.state is refused]
+        )
+
     def _by_arrival(self, wanted: Callable[[KeptVisit], bool]) -> list[KeptVisit]:
         return sorted(
             filter(wanted, self._visits.values()),

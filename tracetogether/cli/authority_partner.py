@@ -11,7 +11,8 @@ import click
 from tracetogether.adapters.http_client import checked_address
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.partners.partner import Partner
-from tracetogether.authority.partners.recognition import GRANTABLE, MOST_DAYS
+from tracetogether.authority.partners.recognition import GRANTABLE
+from tracetogether.authority.partners.removed import MOST_DAYS
 from tracetogether.cli.authority_exchange import exchange
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (

@@ -7,17 +7,26 @@ from typing import Final
 
 from tracetogether.authority.oversight.restoring import Revoked
 from tracetogether.authority.oversight.store import AuthorityStore
+from tracetogether.authority.partners.removed import MOST_DAYS, removed_partners
 from tracetogether.cli.folder_locks import locked
 from tracetogether.errors import StoreError
 from tracetogether.parameters import RETENTION
+from tracetogether.units import SECONDS_PER_DAY
 from tracetogether.whole_file import PRIVATE, read_secret, write_whole
 
 REVOKED: Final = "revoked.txt"
 WITHDRAWN, DISABLED, PASSWORD, RETIRED = "withdrawn", "disabled", "password", "retired"
+PARTNER, KEPT_BACK = "partner", "kept-back"
+_KEPT_S: Final = {
+    WITHDRAWN: RETENTION.withdrawals_s,
+    KEPT_BACK: RETENTION.withdrawals_s,
+    PARTNER: MOST_DAYS * SECONDS_PER_DAY,
+}
+"""How long lines stay; those of other kinds stay for good."""
 
 
 def append_revoked(folder: Path, kind: str, subject: str) -> None:
-    """Append a line: its kind, the digest, name or place that it is about, and the time.
+    """Append a line: its kind, the digest, name or id that it is about, and the time.
 
     Raises:
         StoreError: it can't be written.
@@ -51,7 +60,8 @@ def read_revoked(folder: Path) -> Revoked:
         return Revoked()
     withdrawals: dict[bytes, float] = {}
     passwords: dict[str, float] = {}
-    disabled, retired = set(), set()
+    partners: dict[str, float] = {}
+    named: dict[str, set[str]] = {DISABLED: set(), RETIRED: set(), KEPT_BACK: set()}
     for line in read_secret(folder / REVOKED).splitlines():
         try:
             kind, subject, at = line.split()
@@ -59,13 +69,20 @@ def read_revoked(folder: Path) -> Revoked:
                 withdrawals[bytes.fromhex(subject)] = float(at)
             elif kind == PASSWORD:
                 passwords[subject] = float(at)
-            elif kind == DISABLED:
-                disabled.add(subject)
-            elif kind == RETIRED:
-                retired.add(subject)
+            elif kind == PARTNER:
+                partners[subject] = max(float(at), partners.get(subject, 0.0))
+            elif kind in named:
+                named[kind].add(subject)
         except ValueError:  # a line that was cut off by a power cut
             continue
-    return Revoked(withdrawals, frozenset(disabled), passwords, frozenset(retired))
+    return Revoked(
+        withdrawals,
+        frozenset(named[DISABLED]),
+        passwords,
+        frozenset(named[RETIRED]),
+        partners,
+        frozenset(named[KEPT_BACK]),
+    )
 
 
 def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
@@ -81,7 +98,7 @@ def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
     with locked(folder):
         listed = read_revoked(folder)
         lines = read_secret(path).splitlines(keepends=True) if path.exists() else []
-        kept = [line for line in lines if not _too_old(line, now - RETENTION.withdrawals_s)]
+        kept = [line for line in lines if not _too_old(line, now)]
         kept += [
             f"{WITHDRAWN} {digest.hex()} {at:.3f}\n"
             for digest, at in withdrawn.items()
@@ -89,13 +106,20 @@ def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
         ]
         kept += [f"{DISABLED} {name} {now:.3f}\n" for name in sorted(disabled - listed.disabled)]
         kept += [f"{RETIRED} {place} {now:.3f}\n" for place in sorted(retired - listed.retired)]
+        kept += [
+            f"{PARTNER} {name} {at:.3f}\n"
+            for name, at in sorted(removed_partners(store).items())
+            if listed.partners.get(name, 0.0) < round(at, 3)
+        ]
+        back = sorted(set(store.presence.kept_back()) - listed.kept_back)
+        kept += [f"{KEPT_BACK} {reported} {now:.3f}\n" for reported in back]
         if kept != lines:
             write_whole(path, "".join(kept), mode=PRIVATE)
 
 
-def _too_old(line: str, before: float) -> bool:
+def _too_old(line: str, now: float) -> bool:
     words = line.split()
     try:
-        return words[0] == WITHDRAWN and float(words[2]) < before
+        return words[0] in _KEPT_S and float(words[2]) < now - _KEPT_S[words[0]]
     except (IndexError, ValueError):
         return False

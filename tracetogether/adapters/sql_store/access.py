@@ -69,6 +69,11 @@ class AccessTables(TableAccess):
         found = self._first(sa.select(SETTINGS.c.value).where(SETTINGS.c.name == name))
         return None if found is None else found["value"]
 
+    def note_revoked(self, kind: str, subject: str) -> None:
+        """Put something on the list of what no backup may bring back, beside the database."""
+        with self._transactions.writing():
+            self._transactions.revoked(kind, subject)
+
     # --- users ---
 
     def add_user(self, user_id: str, credential_digest: bytes) -> bool:

@@ -67,7 +67,8 @@ class PresenceTables(TableAccess):
     def change_visit(self, visit: KeptVisit) -> bool:
         """Store a changed visit; return False if it is gone with its case."""
         which = REPORTED_VISITS.c.visit_id == visit.visit_id
-        return self._changed(REPORTED_VISITS.update().where(which).values(**_VISIT.values(visit)))
+        change = REPORTED_VISITS.update().where(which).values(**_VISIT.values(visit))
+        return self._decided(change, visit.visit_id, visit.state)
 
     def visit(self, visit_id: str) -> KeptVisit | None:
         """Return a visit, or None."""
@@ -132,7 +133,8 @@ class PresenceTables(TableAccess):
     def change_trip(self, trip: KeptTrip) -> bool:
         """Store a changed trip; return False if it is gone with its case."""
         which = REPORTED_TRIPS.c.trip_id == trip.trip_id
-        return self._changed(REPORTED_TRIPS.update().where(which).values(**_TRIP.values(trip)))
+        change = REPORTED_TRIPS.update().where(which).values(**_TRIP.values(trip))
+        return self._decided(change, trip.trip_id, trip.state)
 
     def trip(self, trip_id: str) -> KeptTrip | None:
         """Return a trip, or None."""
@@ -201,7 +203,24 @@ class PresenceTables(TableAccess):
         found = {line["state"]: int(line["visits"]) for line in self._all(wanted)}
         return {state.value: found.get(state.value, 0) for state in WarningState}
 
+    def kept_back(self) -> Sequence[str]:
+        """Return the ids of the visits and trips that tracers keep back, sorted."""
+        refused, visit, trip = WarningState.REFUSED.value, REPORTED_VISITS.c, REPORTED_TRIPS.c
+        both = sa.union_all(
+            sa.select(visit.visit_id.label("id")).where(visit.state == refused),
+            sa.select(trip.trip_id.label("id")).where(trip.state == refused),
+        )
+        with self._transactions.reading() as connection:
+            return sorted(connection.execute(both).scalars())
+
     # --- parts of the above ---
+
+    def _decided(self, change: sa.Update, reported: str, state: WarningState) -> bool:
+        with self._transactions.writing():
+            changed = self._changed(change)
+            if changed and state is WarningState.REFUSED:
+                self._transactions.revoked("kept-back", reported)
+        return changed
 
     def _insert(self, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         if rows:

@@ -81,6 +81,7 @@ class Screens:
             raise InvalidRequestError(msg, "screen-name")
         code = b32encode(self.entropy(_CODE_BYTES)).decode()
         with self.audit.atomic():
+            self.store.last_audit()  # nobody else changes a screen until the transaction ends
             known = {screen.name: screen for screen in self.store.screens()}
             if name in known and not known[name].over(now):
                 msg = "a screen of that name is in use: end it first, or choose another name"
@@ -102,6 +103,8 @@ class Screens:
         self.limits.take(SIGN_INS_FROM, address, now)
         typed = _digest(_CODE, code[:64].replace("-", "").replace(" ", "").upper())
         with self.audit.atomic():
+            # Nobody else changes a screen from here on: one that is ended must not come back.
+            self.store.last_audit()
             # Every digest is compared: the time must not show which one was similar.
             found = [screen for screen in self.store.screens() if equal(typed, screen.code_digest)]
             if not found or found[0].over(now):
@@ -144,6 +147,7 @@ class Screens:
         """
         by.require(Action.CHANGE_SCREENS)
         with self.audit.atomic():
+            self.store.last_audit()
             if not self.store.drop_screen(name):
                 msg = "there is no screen of that name: `authority wall list` shows all"
                 raise NotFoundError(msg, "no-such-screen")

@@ -35,6 +35,10 @@ class AccessStore(Protocol):
         """Return the value of a setting, or None."""
         ...
 
+    def note_revoked(self, kind: str, subject: str) -> None:
+        """Put something on the list of what no backup may bring back, beside the database."""
+        ...
+
     # --- users: the store holds digests of credentials, never the credentials ---
 
     def add_user(self, user_id: str, credential_digest: bytes) -> bool:

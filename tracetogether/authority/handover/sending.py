@@ -147,16 +147,25 @@ class RecordSending:
             to = None if partner is None else _sealed_to(partner, now)
             if to is None:
                 continue
-            batches = list(self._batches(organisation, hour, rows, to, now))
+            before = self._batches_of(organisation, hour)
+            batches = list(self._batches(organisation, hour, rows, to, now, after=before))
             with self.audit.atomic():
-                if not self.store.handing.mark_packed(organisation, hour, now):
+                self.store.last_audit()  # nobody else packs until the transaction ends
+                if before != self._batches_of(organisation, hour):
                     continue  # another process has packed them meanwhile
+                if not self.store.handing.mark_packed(organisation, hour, now):
+                    continue
                 for batch in batches:
                     self.store.handing.add_outgoing(batch)
                 counts = {"batches": len(batches), "records": sum(b.records for b in batches)}
                 self.audit.record("records.packed", now, by="clock", subject=organisation, **counts)
             made += len(batches)
         return made
+
+    def _batches_of(self, organisation: str, hour: int) -> int:
+        """Return how many batches of an hour were made for a partner."""
+        made = self.store.handing.outgoing(organisation)
+        return sum(batch.hour == hour for batch in made)
 
     def greeting(self, organisation: str, now: float) -> bytes:
         """Return a batch without records, by which a partner is asked for its answers.
@@ -222,20 +231,38 @@ class RecordSending:
         return found
 
     def _batches(
-        self, organisation: str, hour: int, rows: Sequence[Handover], to: VerifyingKey, now: float
+        self,
+        organisation: str,
+        hour: int,
+        rows: Sequence[Handover],
+        to: VerifyingKey,
+        now: float,
+        *,
+        after: int,
     ) -> Iterator[OutgoingBatch]:
-        """Yield the batches of an hour: the records of all its logs, shuffled together."""
+        """Yield the batches of an hour: the records of all its logs, shuffled together.
+
+        A batch is named by its place in the hour, which ``after`` others had before. A backup that
+        is restored over a damaged database knows of no batch that was made since: packed once
+        more, they have the same names, and the partner counts none twice.
+        """
         parts = list(self._records_of(organisation, rows))
         if not parts:
             return
         records = ForeignRecords.concat(parts).once().shuffled(self.entropy)
         for at in range(0, len(records), RECORDS_A_BATCH):
             part = records.take(np.arange(at, min(at + RECORDS_A_BATCH, len(records))))
-            digest, message = self._written(part, organisation, hour, to)
+            name = RecordKeys(self.keys).name(organisation, hour, after + at // RECORDS_A_BATCH)
+            digest, message = self._written(part, organisation, hour, to, name)
             yield OutgoingBatch(digest.hex(), organisation, hour, len(part), message, now)
 
     def _written(
-        self, records: ForeignRecords, organisation: str, hour: int, to: VerifyingKey
+        self,
+        records: ForeignRecords,
+        organisation: str,
+        hour: int,
+        to: VerifyingKey,
+        name: bytes = b"",
     ) -> tuple[bytes, bytes]:
         return write_batch(
             records,
@@ -244,6 +271,7 @@ class RecordSending:
             hour=hour,
             to=to,
             by=RecordKeys(self.keys).signing(),
+            name=name,
         )
 
     def _records_of(self, organisation: str, rows: Sequence[Handover]) -> Iterator[ForeignRecords]:

@@ -267,6 +267,7 @@ class RecordTaking:
         accepted = int(opened.accepted.sum())
         row = TakenBatch(batch.digest.hex(), batch.sender, batch.hour, len(records), accepted, now)
         with self.audit.atomic():
+            self.store.last_audit()  # two batches that come at once open one case of the day
             if not self.store.handing.add_taken(row):
                 return Taken(batch.sender, already=True)
             self.store.handing.count_answers(_answers(batch.sender, token, opened, now))

@@ -10,6 +10,11 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.open_data.store import OPEN_DATA_FROM
+from tracetogether.authority.oversight.carrying import (
+    carry_records,
+    keep_partners_out,
+    keep_warnings_back,
+)
 from tracetogether.authority.oversight.custody import CHECK_VALUE
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.presence.publishing import TRIPS_KIND, WARNINGS_KIND
@@ -29,12 +34,16 @@ class Revoked:
         disabled: names of operators who were disabled.
         passwords: when an operator's password was set last (epoch seconds), by name.
         retired: ids of places that have retired.
+        partners: when a partner was removed last (epoch seconds), by its fingerprint.
+        kept_back: ids of visits and trips whose warnings tracers keep back.
     """
 
     withdrawals: Mapping[bytes, float] = field(default_factory=dict)
     disabled: frozenset[str] = frozenset()
     passwords: Mapping[str, float] = field(default_factory=dict)
     retired: frozenset[str] = frozenset()
+    partners: Mapping[str, float] = field(default_factory=dict)
+    kept_back: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +135,9 @@ def carry_over(
     stays so, old passwords stay dead, sessions end. PINs are void, used upload tokens stay used,
     and requests that were counted stay counted. Retired places stay retired, screens that were
     ended stay ended. What everybody has read stays: warnings, and figures, so that no day is
-    published a second time. Decisions on warnings stay. Orders, restrictions and appeals are as
-    they are at present; where ``present`` is None, the restrictions of the backup end, since nobody
+    published a second time. Decisions on warnings stay. So does what partners sent, and what was
+    sent to them; removed partners stay removed. Orders, restrictions and appeals are as they are at
+    present; where ``present`` is None, the restrictions of the backup end, since nobody
     knows which were lifted since, and so do its screens. The audit log goes on where it has come
     to.
 
@@ -155,10 +165,14 @@ def carry_over(
             audit_entries=entries,
         )
         if present is not None:
+            carry_records(present, restored)  # before their tokens count as used
             restored.add_used_tokens(present.used_tokens())
             restored.raise_counts(present.all_counts())
             for name, value in present.settings().items():
                 restored.put_setting(name, value)
+        else:
+            keep_partners_out(restored, revoked.partners, now)
+            keep_warnings_back(restored, revoked.kept_back, now)
         _carry_places(present, restored, revoked, now)
         _carry_screens(present, restored)
         _carry_published(present, restored, now)

@@ -1,8 +1,10 @@
 """Batches of records between two authorities: sealed to the one, signed by the other.
 
 A batch is a COSE_Sign1 message. Its claims name who sends it (1), to whom (3) and of which hour
-(6); below -260 and -6 are the version, the kid of the key that it is sealed to, and the records,
-sealed by HPKE. Answers are such messages too, not sealed, with counts below -7.
+(6); below -260 and -6 are the version, the kid of the key that it is sealed to, the records, sealed
+by HPKE, and a name. Who packs the same hour once more, as after a restored backup, gives the same
+name, so that the receiver counts the batch once. Answers are such messages too, not sealed, with
+counts below -7.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +13,7 @@ from typing import Final
 
 from tracetogether.authority.partners.records import MOST_BYTES, ForeignRecords, digest_of
 from tracetogether.cbor import write_cbor
-from tracetogether.crypto import OpeningKey, SigningKey, VerifyingKey
+from tracetogether.crypto import OpeningKey, SigningKey, VerifyingKey, sha256
 from tracetogether.errors import TrustError, UnreadableMessageError
 from tracetogether.signed import cose
 from tracetogether.signed.claims import (
@@ -34,6 +36,8 @@ MOST_MESSAGE: Final = MOST_BYTES + 2_048
 _VERSION: Final = 1
 _MOST_ANSWERED: Final = 1_000
 _INFO: Final = "tracetogether/v1/records/{}/{}/{}"
+_NAMED: Final = "tracetogether/v1/records-name/{}/"
+NAME_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class SealedBatch:
         hour: hours since 1970-01-01 in which the logs came that the records are of.
         kid: which key it is sealed to.
         sealed: the records.
-        digest: its name; a batch that comes twice has the same one.
+        digest: 32 bytes; a batch that comes twice has the same one, and so has one that its sender
+            packed twice under one name.
     """
 
     sender: str
@@ -103,6 +108,7 @@ def write_batch(
     hour: int,
     to: VerifyingKey,
     by: SigningKey,
+    name: bytes = b"",
 ) -> tuple[bytes, bytes]:
     """Return the digest of a batch and its message.
 
@@ -113,6 +119,8 @@ def write_batch(
         hour: of the logs, hours since 1970-01-01.
         to: the receiver's public key of today.
         by: the sender's key.
+        name: 16 bytes that nobody else can foretell, the same whenever this batch is packed; b""
+            for a batch that counts each time.
     """
     payload = write_cbor(
         {
@@ -124,11 +132,12 @@ def write_batch(
                     1: _VERSION,
                     2: to.kid,
                     3: to.seal(records.write(), _info(sender, receiver, hour)),
+                    **({4: name} if name else {}),
                 }
             },
         }
     )
-    return digest_of(payload), cose.sign(payload, by, by.public.kid)
+    return _digest(payload, sender, name), cose.sign(payload, by, by.public.kid)
 
 
 def read_message(data: bytes, keys: Iterable[TrustedKey]) -> SealedBatch | RecordAnswers:
@@ -159,9 +168,15 @@ def read_message(data: bytes, keys: Iterable[TrustedKey]) -> SealedBatch | Recor
     made_at = needed_time_of(claims, ISSUED)
     batch, answers = map_of(claims, HCERT, OWN_RECORDS), map_of(claims, HCERT, OWN_ANSWERS)
     match (batch, answers):
-        case ({1: version, 2: bytes() as kid, 3: bytes() as sealed}, None) if version == _VERSION:
-            hour = int(made_at) // SECONDS_PER_HOUR
-            return SealedBatch(sender, receiver, hour, kid, sealed, digest_of(message.payload))
+        case (
+            {1: version, 2: bytes() as kid, 3: bytes() as sealed, **rest},
+            None,
+        ) if version == _VERSION:
+            hour, name = int(made_at) // SECONDS_PER_HOUR, rest.get(4, b"")
+            if not isinstance(name, bytes) or len(name) not in (0, NAME_BYTES):
+                raise UnreadableMessageError("the name of the batch is not 16 bytes", "batch-form")
+            digest = _digest(message.payload, sender, name)
+            return SealedBatch(sender, receiver, hour, kid, sealed, digest)
         case (None, {1: version, 2: list() as lines}) if version == _VERSION:
             return RecordAnswers(sender, receiver, made_at, _counts(lines))
         case _:
@@ -184,6 +199,11 @@ def _counts(lines: list[object]) -> Mapping[tuple[int, str], int]:
 
 
 _LONGEST_REASON: Final = 40
+
+
+def _digest(payload: bytes, sender: str, name: bytes) -> bytes:
+    """Return what a batch is known by; a name counts for its sender alone."""
+    return sha256(_NAMED.format(sender).encode() + name) if name else digest_of(payload)
 
 
 def _info(sender: str, receiver: str, hour: int) -> bytes:

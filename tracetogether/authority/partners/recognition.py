@@ -21,6 +21,7 @@ from tracetogether.authority.partners.partner import (
     partners_in,
     partners_out,
 )
+from tracetogether.authority.partners.removed import KEPT, MOST_DAYS, REVOKED_OF, note_removed
 from tracetogether.crypto import VerifyingKey, equal
 from tracetogether.errors import (
     AccessDeniedError,
@@ -45,10 +46,7 @@ from tracetogether.signed.trust import (
 from tracetogether.signed.trust_files import read_trust_file
 from tracetogether.units import SECONDS_PER_DAY
 
-_KEPT: Final = "partners"
-_REVOKED: Final = "partner-revoked:"
 _CODE: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-MOST_DAYS: Final = 366
 MOST_PARTNERS: Final = 200
 MOST_KEYS_OF_A_KID: Final = 3  # of one partner: a gate tries all keys of a kid
 MOST_REVOKED: Final = 200_000  # passes: about 4,000 restricted people of one partner
@@ -277,11 +275,11 @@ class Partners:
                 raise InvalidRequestError(
                     msg, "partner-revoked", count=len(found), most=MOST_REVOKED
                 )
-            issued, _, _ = (self.store.setting(_REVOKED + organisation) or "0 ").partition(" ")
+            issued, _, _ = (self.store.setting(REVOKED_OF + organisation) or "0 ").partition(" ")
             if found.issued_at < int(issued):
                 raise TrustError("the list is older than the one that is there", "trust-older")
             numbers = b64encode(found.numbers.astype(">u8").tobytes()).decode()
-            self.store.put_setting(_REVOKED + organisation, f"{found.issued_at} {numbers}")
+            self.store.put_setting(REVOKED_OF + organisation, f"{found.issued_at} {numbers}")
         return len(found)
 
     def remove(self, organisation: str, now: float, *, by: Caller) -> None:
@@ -295,7 +293,8 @@ class Partners:
             kept = self._locked()
             partner = _named(kept, organisation)
             del kept[organisation]
-            self.store.put_setting(_REVOKED + organisation, "")
+            self.store.put_setting(REVOKED_OF + organisation, "")
+            note_removed(self.store, partner, now)
             self.audit.record(
                 "partner.removed",
                 now,
@@ -348,7 +347,7 @@ class Partners:
         """
         for organisation, partner in self._read().items():
             if next(partner.recognised(now), None) is not None:
-                kept = self.store.setting(_REVOKED + organisation) or ""
+                kept = self.store.setting(REVOKED_OF + organisation) or ""
                 numbers = b64decode(kept.partition(" ")[2])
                 for at in range(0, len(numbers), NUMBER_BYTES):
                     yield number_abroad(organisation, numbers[at : at + NUMBER_BYTES])
@@ -370,7 +369,7 @@ class Partners:
             raise
 
     def _read(self) -> dict[str, Partner]:
-        found = partners_in(self.store.setting(_KEPT))
+        found = partners_in(self.store.setting(KEPT))
         return {partner.organisation: partner for partner in found}
 
     def _locked(self) -> dict[str, Partner]:
@@ -379,7 +378,7 @@ class Partners:
         return self._read()
 
     def _keep(self, kept: dict[str, Partner]) -> None:
-        self.store.put_setting(_KEPT, partners_out(kept.values()))
+        self.store.put_setting(KEPT, partners_out(kept.values()))
 
 
 def _named(kept: dict[str, Partner], organisation: str) -> Partner:

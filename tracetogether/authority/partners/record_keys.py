@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from tracetogether.authority.partners.batches import NAME_BYTES
 from tracetogether.crypto import OpeningKey, SigningKey
 from tracetogether.errors import KeyRingError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import PASSES
 from tracetogether.signed.trust import RECORDS, SEALED_RECORDS, TrustedKey
-from tracetogether.units import SECONDS_PER_DAY, utc_day
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
 
 _SIGNING: Final = "records-signing"
 _SEALED: Final = "records-sealed"
+_NAME: Final = "records-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,18 @@ class RecordKeys:
             KeyRingError: the keys of that day were destroyed.
         """
         return OpeningKey(self.keys.day_key(_SEALED, day))
+
+    def name(self, organisation: str, hour: int, place: int) -> bytes:
+        """Return the name of the batch for a partner at a place in its hour, 16 bytes.
+
+        It is the same when the hour is packed once more, and random to everybody else.
+
+        Raises:
+            KeyRingError: the keys of that day were destroyed.
+        """
+        day = utc_day(hour * SECONDS_PER_HOUR)
+        drawn = self.keys.day_key(_NAME, day, f"{organisation}/{hour}/{place}")
+        return drawn[:NAME_BYTES]
 
     def of_kid(self, kid: bytes, now: float) -> OpeningKey | None:
         """Return the key with a kid, of the days up to tomorrow whose keys are there; else None."""

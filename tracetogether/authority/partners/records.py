@@ -238,7 +238,7 @@ def _models_in(data: bytes, names: object) -> Labels:
 
 
 def digest_of(payload: bytes) -> bytes:
-    """Return the name of a batch: SHA-256 of what is signed, 32 bytes.
+    """Return what a batch without a name is known by: SHA-256 of what is signed, 32 bytes.
 
     The signature does not count: ECDSA allows two signatures that both hold.
     """

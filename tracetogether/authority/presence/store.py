@@ -131,6 +131,10 @@ class PresenceStore(Protocol):
         """Delete trips that arrived before that UTC day; return how many."""
         ...
 
+    def kept_back(self) -> Sequence[str]:
+        """Return the ids of the visits and trips that tracers keep back, sorted."""
+        ...
+
     # --- packages ---
 
     def add_package(self, package: KeptPackage) -> bool:
