@@ -1,5 +1,6 @@
 """Authorities that tests back up, damage and restore: their folders and all rows."""
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,3 +100,44 @@ def traced(service: Authority, now: float = NOON) -> tuple[Case, str]:
     service.tracing.contacts(case, by=CONSOLE)
     service.finder.take_over(now)
     return case, near
+
+
+class Clock:
+    """The time that commands see."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def spoilt(path: Path, how: str) -> None:
+    """Damage a database file."""
+    whole = path.read_bytes()
+    for ending in ("-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    match how:
+        case "garbage":
+            path.write_bytes(bytes(index % 251 for index in range(9_000)))
+        case "empty":
+            path.write_bytes(b"")
+        case "cut off":
+            path.write_bytes(whole[: len(whole) // 2])
+        case "half written":
+            path.write_bytes(whole[:8_192] + bytes(len(whole) - 8_192))
+        case "a page":  # of contacts: nothing else is read to look at what the file is
+            found = sqlite3.connect(path)
+            (page,) = found.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'contacts'"
+            ).fetchone()
+            found.close()
+            start = (page - 1) * 4_096
+            path.write_bytes(whole[:start] + bytes(4_096) + whole[start + 4_096 :])
+        case "missing":
+            path.unlink()
+        case "another program's":
+            path.unlink()
+            other = sqlite3.connect(path)
+            other.execute("CREATE TABLE theirs (x)")
+            other.close()

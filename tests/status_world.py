@@ -1,12 +1,16 @@
 """An authority whose operators restrict people: orders, people with cases, and who does what."""
 
 import os
+from collections.abc import Callable
+
+import pytest
 
 from tests.authority_world import NOON, World
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.status.order import Order, OrderKind
 from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionEvidence
+from tracetogether.errors import AuthorityError
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 MEI = Caller("mei", frozenset({Role.SUPERVISOR}))
@@ -84,3 +88,13 @@ class StatusWorld(World):
             for entry in entries
             if entry.act.startswith(kinds)
         ]
+
+
+def refused(world: StatusWorld, code: str, act: Callable[[], object]) -> tuple[str, str, str]:
+    """Return the newest audit entry after an act that is refused with ``code``."""
+    before = len(world.acts())
+    with pytest.raises(AuthorityError) as error:
+        act()
+    assert error.value.code == code
+    (entry,) = world.acts()[before:]
+    return entry
