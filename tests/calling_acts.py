@@ -21,6 +21,8 @@ CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
         lambda service, by: service.calling.end_shift(NOON, by=by),
     ),
     "calling.next": (Action.RECORD_CALL, lambda service, by: service.calling.next(NOON, by=by)),
+    "calling.ready": (Action.RECORD_CALL, lambda service, by: service.calling.ready(NOON, by=by)),
+    "calling.release": (Action.RECORD_CALL, lambda service, by: service.calling.release(by=by)),
     "calling.current": (
         Action.RECORD_CALL,
         lambda service, by: service.calling.current(NOON, by=by),

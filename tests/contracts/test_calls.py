@@ -307,6 +307,72 @@ def test_what_follows_from_an_outcome(store: AuthorityStore) -> None:
     assert world.authority.people.due(tomorrow, by=CONSOLE).total == len(OUTCOMES)
 
 
+def test_a_wrong_number_is_marked_until_another_one_is_stored(world: Shift) -> None:
+    calling, lines = world.authority.calling, world.authority.follow_up
+    line = world.next(RAVI).line
+    calling.describe(line.contact_id, "Ann", "+65 1", NOON, by=RAVI)
+    calling.save(line.contact_id, Outcome.WRONG_NUMBER, NOON, by=RAVI)
+
+    def marked(case: Case) -> bool:
+        contact_id = world.line(case, world.shared).contact_id
+        return lines.reveal(contact_id, "a test", NOON, by=CONSOLE).wrong_number
+
+    assert marked(world.first)
+    assert marked(world.second)  # it is one person
+    calling.save(line.contact_id, Outcome.NOT_REACHED, NOON, by=RAVI)  # a slip, corrected
+    assert not marked(world.first)
+    calling.save(line.contact_id, Outcome.WRONG_NUMBER, NOON, by=RAVI)
+    tomorrow = NOON + SECONDS_PER_DAY
+    calling.save(line.contact_id, Outcome.NOT_REACHED, tomorrow, by=RAVI)
+    assert marked(world.first)  # a call in vain says nothing about the number
+    version = calling.open(line.contact_id, NOON + 9, by=RAVI).line.version
+    calling.save(
+        line.contact_id, Outcome.SYMPTOMS, tomorrow, phone="+65 2", version=version, by=RAVI
+    )
+    found = lines.reveal(line.contact_id, "a test", NOON, by=CONSOLE)
+    assert (found.name, found.phone, found.wrong_number) == ("Ann", "+65 2", False)
+    version = calling.open(line.contact_id, NOON + 9, by=RAVI).line.version
+    calling.describe(line.contact_id, "", "+65 1", tomorrow, version=version, by=RAVI)
+    assert marked(world.second)  # the old number is still a wrong one
+    calling.save(line.contact_id, Outcome.NO_SYMPTOMS, tomorrow, by=RAVI)
+    assert not marked(world.first)
+
+
+def test_what_cannot_be_saved_whole_is_not_saved_at_all(world: Shift) -> None:
+    calling, line = world.authority.calling, world.next(RAVI).line
+    calling.describe(line.contact_id, "Ann", "+65 1", NOON, by=RAVI)
+    with pytest.raises(ConflictError, match="stored already"):
+        calling.save(line.contact_id, Outcome.SYMPTOMS, NOON, note="x", name="Bo", by=RAVI)
+    sheet = calling.open(line.contact_id, NOON, by=RAVI)
+    assert (sheet.person.name, sheet.calls, sheet.notes) == ("Ann", (), ())
+
+
+def test_the_count_is_of_whom_next_can_give(store: AuthorityStore) -> None:
+    world = due_people(store, 12)
+    calling, work = world.authority.calling, world.authority.casework
+    for name in ("ravi", "siti"):
+        world.authority.staff.add(name, frozenset({Role.TRACER}), f"token-{name}", NOON, by=CONSOLE)
+    for number, name in enumerate(("ravi", "siti", "-", "-", "-")):
+        work.assign(f"C{number:09d}", name, NOON, by=CONSOLE)
+    # Cases 0 and 1 have three people, the others two.
+    assert calling.ready(NOON, by=RAVI) == (9, False)  # own cases, and those of nobody
+    world.authority.calling.begin_shift(ShiftReason.DAILY_CALLS, NOON, by=RAVI)
+    world.authority.calling.begin_shift(ShiftReason.DAILY_CALLS, NOON, by=SITI)
+    calling.open("P000000002", NOON, by=SITI)  # of nobody's case
+    assert calling.ready(NOON, by=RAVI) == (8, False)
+    assert calling.ready(NOON, by=SITI) == (9, False)  # one's own person counts
+    calling.save("P000000002", Outcome.CALL_BACK, NOON, call_at=NOON + 60, by=SITI)
+    assert calling.ready(NOON, by=RAVI) == (8, False)  # the agreed time has not come
+    assert calling.ready(NOON + 60, by=RAVI) == (9, False)
+    given = set()
+    while (sheet := calling.next(NOON + 60, by=RAVI)) is not None:
+        given.add(sheet.line.contact_id)
+        calling.save(sheet.line.contact_id, Outcome.NO_SYMPTOMS, NOON + 60, by=RAVI)
+    assert len(given) == 9
+    assert calling.ready(NOON + 60, by=RAVI) == (0, False)
+    assert world.store.calls.ready(DAY + 1, NOON, "ravi", most=4) == (4, True)
+
+
 def test_a_draft_is_sealed_and_comes_back(world: Shift) -> None:
     calling, sheet = world.authority.calling, world.next(RAVI)
     contact_id, typed = (

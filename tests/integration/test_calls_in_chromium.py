@@ -111,6 +111,39 @@ def test_a_session_that_ends_during_a_call_loses_nothing(
     page.context.close()
 
 
+def test_whatever_button_is_pressed_nothing_typed_is_lost(
+    browser: Browser, centre: tuple[Pages, Metered]
+) -> None:
+    tracer = tracer_of(browser, centre)
+    page = tracer.page
+    tracer.call("wrong_number")
+    heading = page.locator("h1").inner_text()
+    page.locator("#text").fill("She asked for the evening.")
+    page.locator("summary").first.click()
+    page.locator("#phone").fill("+65 5551 0000")
+    # The call before is looked at again; its number is wrong, and another one is stored.
+    tracer.click(page.get_by_role("button", name="Enter another number"), leads_on=True)
+    assert page.locator("h1").inner_text() != heading
+    expect(page.get_by_text("A call found that this number is wrong")).to_be_visible()
+    page.locator("#text").fill("The neighbour knows it.")
+    page.locator("#phone").fill("+65 5552 0000")
+    tracer.click(page.locator("button[formaction$='/describe']"), leads_on=True)
+    expect(page.locator(".number")).to_have_text("+65 5552 0000")
+    expect(page.locator("#text")).to_have_value("The neighbour knows it.")
+    page.locator("#outcome-no_symptoms").check()
+    page.locator("#phone").press("Enter")  # saves the call, whatever button is first on the page
+    expect(page.get_by_role("status")).to_contain_text("no symptoms")
+    for _ in range(3):
+        if page.locator("h1").inner_text() == heading:
+            break
+        page.locator("#text").fill("passing")
+        tracer.click(page.locator("button[name=skip]"), leads_on=True)
+    assert page.locator("h1").inner_text() == heading
+    expect(page.locator("#text")).to_have_value("She asked for the evening.")
+    expect(page.locator("#phone")).to_have_value("+65 5551 0000")
+    page.context.close()
+
+
 @pytest.mark.parametrize(("language", "width"), [("en-GB", 1200), ("zh-CN", 390)])
 def test_no_state_of_the_calling_page_has_a_barrier(
     browser: Browser, centre: tuple[Pages, Metered], language: str, width: int

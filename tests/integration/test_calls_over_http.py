@@ -28,14 +28,15 @@ def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
     assert send("POST", "/v1/calls/next")[0] == 409  # no shift has begun
     status, shift = send("POST", "/v1/shift", b'{"reason": "daily_calls"}')
     assert (status, shift["reason"]) == (201, "daily_calls")
-    assert send("GET", "/v1/calls", None)[1] == {"call": None}
+    assert send("GET", "/v1/calls", None)[1] == {"call": None, "ready": 1, "more": False}
     status, taken = send("POST", "/v1/calls/next")
     line = taken["call"]["line"]
     assert (status, {row["case_id"] for row in line["lines"]}) == (200, set(elsewhere))
     assert taken["call"]["reserved_until"] == pytest.approx(site.clock() + RESERVED_S, abs=60)
     place = f"/v1/calls/{line['contact_id']}"
     send("POST", "/v1/shift", b'{"reason": "daily_calls"}', "siti")
-    assert send("POST", "/v1/calls/next", by="siti")[1] == {"call": None}
+    nobody = {"call": None, "ready": 0, "more": False}
+    assert send("POST", "/v1/calls/next", by="siti")[1] == nobody
     assert send("POST", f"{place}/take", by="siti")[0] == 409
     assert send("PUT", f"{place}/particulars", b'{"name": "Ann", "phone": "+65 1"}')[0] == 200
     assert send("PUT", f"{place}/draft", b'{"note": "busy"}')[0] == 200
@@ -48,7 +49,12 @@ def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
     assert (status, rings["with_colleagues"], rings["more"]) == (200, False, False)
     assert [found["contact_id"] for found in rings["people"]] == [line["contact_id"]]
     assert send("POST", "/v1/people/find", b'{"text": "?"}')[0] == 400
-    status, saved = send("POST", f"{place}/save", b'{"outcome": "refused", "note": "no more"}')
+    status, saved = send(
+        "POST", f"{place}/save", b'{"outcome": "refused", "note": "no more", "name": "Bo"}'
+    )
+    assert status == 409  # another name is stored, and no version was sent
+    wants = b'{"outcome": "refused", "note": "no more", "phone": "+65 9123 4567"}'
+    status, saved = send("POST", f"{place}/save", wants)
     assert (status, {row["state"] for row in saved["lines"]}) == (200, {"ended"})
     assert send("GET", "/v1/people", None)[1]["total"] == 0
     assert send("POST", "/v1/shift/end")[1] == {"done": True}

@@ -20,6 +20,7 @@ from tracetogether.cli.authority_options import (
     limit_option,
     offset_option,
 )
+from tracetogether.cli.authority_status import acting, own_work_option
 from tracetogether.cli.console import answer, percent, right, table
 from tracetogether.cli.options import as_json
 from tracetogether.local_days import LocalDays
@@ -81,23 +82,30 @@ def people(
     help="Why you see the name; recorded in the audit log.",
 )
 @click.option("--skip", default="", metavar="CONTACT_ID", help="Take the next person but this one.")
+@own_work_option
 @folder_option
 @as_json
-def call_next(reason: str, skip: str, folder: Path, *, as_json: bool) -> None:
-    """Take the most urgent person of a case that nobody has, and show whom to call.
+def call_next(
+    reason: str, skip: str, token_file: Path | None, folder: Path, *, as_json: bool
+) -> None:
+    """Take the most urgent person of your cases, or of one that nobody has, and show whom to call.
 
     Record what the call found with `follow-up call`. For 20 minutes nobody else gets this person.
+    Your cases are those of the operator whose token is given.
     """
     now = time.time()
-    with opened_folder(folder) as service:
-        shift = service.calling.shift(now, by=CONSOLE)
+    with opened_folder(folder) as service, acting(service, token_file, now, console=True) as by:
+        shift = service.calling.shift(now, by=by)
         if shift is None or shift.reason.value != reason:
-            service.calling.begin_shift(ShiftReason(reason), now, by=CONSOLE)
-        sheet, days = service.calling.next(now, skip=skip, by=CONSOLE), service.days
+            service.calling.begin_shift(ShiftReason(reason), now, by=by)
+        sheet, days = service.calling.next(now, skip=skip, by=by), service.days
+        ready, more = service.calling.ready(now, by=by)
+    left = {"ready": ready, "more": more}
     if sheet is None:
-        answer({"call": None}, "Nobody is left to call now.", as_json=as_json)
+        answer({"call": None, **left}, "Nobody is left to call now.", as_json=as_json)
         return
-    answer({"call": _sheet_facts(sheet)}, *_said(sheet, days), as_json=as_json)
+    count = f"{ready} people to call now{', or more' if more else ''}, this one included"
+    answer({"call": _sheet_facts(sheet), **left}, *_said(sheet, days), count, as_json=as_json)
 
 
 @click.command("find")
@@ -165,6 +173,7 @@ def _sheet_facts(sheet: CallSheet) -> dict[str, object]:
         **_facts(sheet.line),
         "name": sheet.person.name,
         "phone": sheet.person.phone,
+        "wrong_number": sheet.person.wrong_number,
         "notes": [note.text for note in sheet.notes],
         "reserved_until": sheet.reserved_until,
     }
@@ -173,8 +182,9 @@ def _sheet_facts(sheet: CallSheet) -> dict[str, object]:
 def _said(sheet: CallSheet, days: LocalDays) -> list[str]:
     line, person = sheet.line, sheet.person
     cases = " ".join(shown.kept.case_id for shown in line.lines)
+    wrong = ", a wrong number: ask for another one" if person.wrong_number else ""
     return [
-        f"{person.name or 'No name is stored'}, {person.phone or 'no number is stored'}",
+        f"{person.name or 'No name is stored'}, {person.phone or 'no number is stored'}{wrong}",
         f"Contact {line.contact_id} ({line.pseudonym}), near {cases}; don't name a case",
         (
             f"Likely {percent(line.probability)}, priority {line.priority.word}, "

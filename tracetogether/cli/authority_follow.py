@@ -1,5 +1,6 @@
 """`tracetogether authority follow-up`: who to call today, results of calls, WHO indicators."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,6 +25,7 @@ from tracetogether.cli.authority_options import (
     limit_option,
     offset_option,
 )
+from tracetogether.cli.authority_status import acting, own_work_option
 from tracetogether.cli.console import answer, percent, progress, right, say, table
 from tracetogether.cli.options import as_json, number_option
 
@@ -135,6 +137,12 @@ def _table(contacts: Sequence[Followed]) -> Table:
     "Version that `show` printed; needed to replace another operator's result.",
     least=0,
 )
+@click.option(
+    "--note", default="", help="Note for the next caller; with `-`, the standard input is the note."
+)
+@click.option("--name", default="", help="Name of the person, stored encrypted.")
+@click.option("--phone", default="", help="Telephone number of the person, stored encrypted.")
+@own_work_option
 @folder_option
 def call(
     contact_id: str,
@@ -142,16 +150,35 @@ def call(
     date: datetime | None,
     call_at: datetime | None,
     version: int | None,
+    note: str,
+    name: str,
+    phone: str,
+    token_file: Path | None,
     folder: Path,
 ) -> None:
-    """Record the result of a day's call to CONTACT_ID, for all cases of the person."""
+    """Record the result of a day's call to CONTACT_ID, for all cases of the person.
+
+    All that you give is stored, or nothing. Whom `follow-up next` gave you is free again.
+    """
     now = time.time()
-    with opened_folder(folder) as service:
+    text = sys.stdin.read() if note == "-" else note
+    with (
+        opened_folder(folder) as service,
+        acting(service, token_file, now, console=True) as by,
+        service.audit.atomic(),
+    ):
         day = service.desk.today(now) if date is None else day_of(date.date())
         again = None if call_at is None else call_at.replace(tzinfo=service.days.zone).timestamp()
         followed = service.follow_up.record(
-            contact_id, day, Outcome(outcome), now, call_at=again, version=version, by=CONSOLE
+            contact_id, day, Outcome(outcome), now, call_at=again, version=version, by=by
         )
+        kept = followed.kept
+        if name.strip() or phone.strip():
+            seen = None if version is None else kept.version
+            service.follow_up.describe(contact_id, name, phone, now, version=seen, by=by)
+        if text.strip():
+            service.follow_up.note(kept.case_id, text, now, contact_id=contact_id, by=by)
+        service.calling.release(by=by)
     say(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}")
 
 

@@ -48,14 +48,23 @@ def moment_option(
     return click.option(name, metavar="TIME", callback=_moment, help=about, required=required)
 
 
-def operator_option(command: _Command) -> _Command:
-    """Add --token-file to a command for which an operator answers by name."""
+def _token_option(otherwise: str) -> Callable[[_Command], _Command]:
     return click.option(
         "--token-file",
         type=EXISTING_FILE,
         help="File with the token of the operator who does this; only its owner may read it. "
-        f"Without it: {_TOKEN}, or the command asks.",
-    )(command)
+        f"Without it: {_TOKEN}, or {otherwise}.",
+    )
+
+
+def operator_option(command: _Command) -> _Command:
+    """Add --token-file to a command for which an operator answers by name."""
+    return _token_option("the command asks")(command)
+
+
+def own_work_option(command: _Command) -> _Command:
+    """Add --token-file to a command that the console may do too."""
+    return _token_option("the console, which has no cases of its own")(command)
 
 
 def _yes_option(about: str) -> Callable[[_Command], _Command]:
@@ -63,11 +72,17 @@ def _yes_option(about: str) -> Callable[[_Command], _Command]:
 
 
 @contextmanager
-def acting(service: Authority, token_file: Path | None, now: float) -> Iterator[Caller]:
+def acting(
+    service: Authority, token_file: Path | None, now: float, *, console: bool = False
+) -> Iterator[Caller]:
     """Yield the operator whose token is given; a refusal for lack of a role is audited.
 
-    The console can't restrict people: two people must answer for that by their names.
+    The console can't restrict people: two people must answer for that by their names. With
+    ``console``, the command may also be the console's: without a token, it acts for nobody.
     """
+    if console and token_file is None and not os.environ.get(_TOKEN):
+        yield CONSOLE
+        return
     if token_file is not None:
         token = read_secret(token_file).strip()
     else:

@@ -100,6 +100,8 @@ class DraftShape(RequestBody):
     note: Annotated[str, Field(max_length=16_384, repr=False)] = ""
     next_day: Annotated[str, Field(max_length=40)] = ""
     next_time: Annotated[str, Field(max_length=40)] = ""
+    name: Annotated[str, Field(max_length=200, repr=False)] = ""
+    phone: Annotated[str, Field(max_length=200, repr=False)] = ""
 
 
 class DraftLine(AnswerBody):
@@ -109,6 +111,8 @@ class DraftLine(AnswerBody):
     note: Annotated[str, Field(repr=False)]
     next_day: str
     next_time: str
+    name: Annotated[str, Field(repr=False)]
+    phone: Annotated[str, Field(repr=False)]
 
 
 class CallSheetShape(AnswerBody):
@@ -126,6 +130,10 @@ class MaybeCall(AnswerBody):
     """The sheet of your call; null if nobody is left, or you have taken nobody."""
 
     call: CallSheetShape | None
+    ready: Annotated[
+        int, Field(description="How many people `next` can give now, the one of this call too.")
+    ]
+    more: Annotated[bool, Field(description="More may be due: the count ends at 500.")]
 
 
 class SavedCall(RequestBody):
@@ -134,6 +142,8 @@ class SavedCall(RequestBody):
     outcome: CallOutcome
     note: Annotated[str, Field(max_length=16_384, repr=False)] = ""
     call_at: CallAt = None
+    name: Annotated[str, Field(max_length=200, repr=False, description="A blank keeps it.")] = ""
+    phone: Annotated[str, Field(max_length=200, repr=False, description="A blank keeps it.")] = ""
     version: Version = None
 
 

@@ -148,6 +148,9 @@ class PersonLine(AnswerBody):
         Field(repr=False, description="Other names and numbers, of merged contacts."),
     ]
     version: int
+    wrong_number: Annotated[
+        bool, Field(description="The last call found somebody else at the number, or nobody.")
+    ]
 
 
 class FollowedLine(AnswerBody):

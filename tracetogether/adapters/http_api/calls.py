@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from tracetogether.adapters.http_api.guard import By
+from tracetogether.authority.access.permissions import Caller
 from tracetogether.authority.cases.calls import Draft, PeopleQuery, ShiftReason
 from tracetogether.authority.cases.followed import ContactState, Outcome
 from tracetogether.authority.desk.calling import CallSheet
@@ -80,10 +81,16 @@ def _people(router: APIRouter, authority: Authority, clock: Callable[[], float])
 def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     calling = authority.calling
 
+    def sheet(found: CallSheet | None, now: float, by: Caller) -> shapes.MaybeCall:
+        ready, more = calling.ready(now, by=by)
+        call = None if found is None else shapes.CallSheetShape.of(found)
+        return shapes.MaybeCall(call=call, ready=ready, more=more)
+
     @router.get("/calls")
     def current(by: By) -> shapes.MaybeCall:
         """Show the person whom you have taken. Role: tracer."""
-        return _sheet(calling.current(clock(), by=by))
+        now = clock()
+        return sheet(calling.current(now, by=by), now, by)
 
     @router.post("/calls/next")
     def call_next(by: By, asked: shapes.Skip) -> shapes.MaybeCall:
@@ -92,12 +99,14 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         It takes people of your cases, and of cases that are assigned to nobody. The reveal is
         audited. Whom you had taken before is free again.
         """
-        return _sheet(calling.next(clock(), skip=asked.skip, by=by))
+        now = clock()
+        return sheet(calling.next(now, skip=asked.skip, by=by), now, by)
 
     @router.post("/calls/{contact_id}/take")
     def take(by: By, contact_id: str) -> shapes.MaybeCall:
         """Take one person: one who rings back, or one of the list. Role: tracer."""
-        return _sheet(calling.open(contact_id, clock(), by=by))
+        now = clock()
+        return sheet(calling.open(contact_id, now, by=by), now, by)
 
     @router.post("/calls/{contact_id}/save")
     def save(by: By, contact_id: str, asked: shapes.SavedCall) -> shapes.PersonToCallLine:
@@ -108,6 +117,8 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
             clock(),
             note=asked.note,
             call_at=asked.call_at,
+            name=asked.name,
+            phone=asked.phone,
             version=asked.version,
             by=by,
         )
@@ -116,7 +127,7 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
     @router.put("/calls/{contact_id}/draft")
     def keep_draft(by: By, contact_id: str, asked: shapes.DraftShape) -> Done:
         """Keep what is typed, encrypted, and the person for 20 more minutes. Role: tracer."""
-        draft = Draft(asked.outcome, asked.note, asked.next_day, asked.next_time)
+        draft = Draft(**asked.model_dump())
         calling.keep_draft(contact_id, draft, clock(), by=by)
         return Done(done=True)
 
@@ -125,7 +136,3 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         """Store name and telephone number for all cases of the person. Role: tracer."""
         calling.describe(contact_id, asked.name, asked.phone, clock(), version=asked.version, by=by)
         return Done(done=True)
-
-
-def _sheet(found: CallSheet | None) -> shapes.MaybeCall:
-    return shapes.MaybeCall(call=None if found is None else shapes.CallSheetShape.of(found))

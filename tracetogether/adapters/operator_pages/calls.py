@@ -1,6 +1,7 @@
 """The calling page: a shift, the next person, one form for what the call found, the next person."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
@@ -29,14 +30,13 @@ def show_calls(request: PageRequest) -> Response:
     calling = request.authority.calling
     shift = calling.shift(request.now, by=request.caller)
     sheet = calling.current(request.now, by=request.caller)
-    due = request.authority.people.due(request.now, limit=1, by=request.caller).total
     today = request.authority.desk.today(request.now)
     return request.render(
         "calls.html",
         shift=shift,
         sheet=sheet,
         draft=Draft() if sheet is None else sheet.draft,
-        due=due,
+        ready=calling.ready(request.now, by=request.caller),
         reserved_minutes=RESERVED_S // SECONDS_PER_MINUTE,
         reasons=ShiftReason,
         outcomes=Outcome,
@@ -99,7 +99,8 @@ def end_shift(request: PageRequest) -> Response:
 
 
 def take_next(request: PageRequest) -> Response:
-    """Take the most urgent person who is due."""
+    """Take the most urgent person who is due; what was typed of the one before is kept."""
+    _keep_typed(request)
     return _next(request, skip=request.form.get("skip", ""))
 
 
@@ -112,7 +113,8 @@ def _next(request: PageRequest, *, skip: str = "", saved: str = "") -> Response:
 
 
 def take(request: PageRequest) -> Response:
-    """Take one person: who rings back, or is on the list."""
+    """Take one person: who rings back, or is on the list, or was called last."""
+    _keep_typed(request)
     request.authority.calling.open(_id(request), request.now, by=request.caller)
     return request.redirect("/calls")
 
@@ -127,6 +129,8 @@ def save(request: PageRequest) -> Response:
         request.now,
         note=request.form.get("text", ""),
         call_at=_next_call(request),
+        name=request.form.get("name", ""),
+        phone=request.form.get("phone", ""),
         version=request.version,
         by=request.caller,
     )
@@ -145,20 +149,48 @@ def describe(request: PageRequest) -> Response:
         version=request.version,
         by=request.caller,
     )
+    _keep_typed(request)
     return request.redirect("/calls")
 
 
 def keep_draft(request: PageRequest) -> Response:
     """Keep what is typed, sealed, and go on with the same person."""
-    form = request.form
-    draft = Draft(
-        form.get("outcome", ""),
-        form.get("text", ""),
-        form.get("next_day", ""),
-        form.get("next_time", ""),
-    )
-    request.authority.calling.keep_draft(_id(request), draft, request.now, by=request.caller)
+    _keep_typed(request, person=_id(request))
     return request.redirect("/calls")
+
+
+def _keep_typed(request: PageRequest, *, person: str = "") -> None:
+    """Keep what the form of a call holds as a draft, if it holds anything.
+
+    Args:
+        request: whose form.
+        person: id of a contact of the person; the reservation begins again in any case. Without it, the
+            person that the form was shown for.
+    """
+    contact_id = person or request.form.get("typed_for", "")
+    if not contact_id:
+        return
+    form, calling = request.form, request.authority.calling
+    draft = Draft(
+        outcome=form.get("outcome", ""),
+        note=form.get("text", ""),
+        next_day=form.get("next_day", ""),
+        next_time=form.get("next_time", ""),
+        name=form.get("name", "").strip(),
+        phone=form.get("phone", "").strip(),
+    )
+    sheet = calling.current(request.now, by=request.caller)
+    if sheet is not None and sheet.line.contact_id != contact_id:
+        sheet = None
+    if sheet is not None:  # the fields hold what is stored, until somebody types there
+        stored = sheet.person
+        draft = replace(
+            draft,
+            name=draft.name if draft.name != stored.name else "",
+            phone=draft.phone if draft.phone != stored.phone else "",
+        )
+    if person or draft or (sheet is not None and sheet.draft):
+        calling.keep_draft(contact_id, draft, request.now, by=request.caller)
 
 
 def _next_call(request: PageRequest) -> float | None:
@@ -208,6 +240,8 @@ _OF_CALL: Final[Blames] = {
     "time-needed": "next_time",
     "date-form": "next_day",
     "note-length": "text",
+    "name-length": "name phone",
+    "value-stored-already": "name phone",
 }
 _OF_PERSON: Final[Blames] = {InvalidRequestError: "name phone", ConflictError: "name phone"}
 PAGES: Final = (

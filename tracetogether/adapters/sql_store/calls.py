@@ -46,25 +46,8 @@ class CallTables(TableAccess):
         since_day: int = 0,
     ) -> KeptContact | None:
         """Return the line of the person whom an operator is to call next, or None."""
-        taken = sa.select(RESERVATIONS.c.who).where(
-            RESERVATIONS.c.who == FOLLOWED.c.who,
-            RESERVATIONS.c.until_s > now,
-            RESERVATIONS.c.operator != operator,
-        )
-        case = sa.select(CASES.c.case_id).where(
-            CASES.c.case_id == FOLLOWED.c.case_id, CASES.c.assigned_to.in_([operator, ""])
-        )
-        # Sums and ``coalesce`` keep the conditions away from other indexes: ``followed_to_call``
-        # alone has the rows in the order of urgency, so that the search ends at the first one.
         theirs = sa.select(FOLLOWED).where(
-            sa.text(TO_CALL),
-            FOLLOWED.c.last_day < day,
-            FOLLOWED.c.until_day >= day,
-            FOLLOWED.c.day + 0 >= since_day,
-            FOLLOWED.c.who.not_in(sorted(without)),
-            sa.exists(case),
-            ~called_elsewhere(day),
-            ~sa.exists(taken),
+            FOLLOWED.c.who.not_in(sorted(without)), *_to_call(day, now, operator, since_day)
         )
         by_urgency = (FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
         agreed = theirs.where(FOLLOWED.c.call_at_s <= now).order_by(FOLLOWED.c.call_at_s)
@@ -73,6 +56,19 @@ class CallTables(TableAccess):
         with self._transactions.reading():
             row = self._first(agreed.limit(1)) or self._first(any_time.limit(1))
         return None if row is None else CONTACT.item(row)
+
+    def ready(
+        self, day: int, now: float, operator: str, *, since_day: int = 0, most: int
+    ) -> tuple[int, bool]:
+        """Return how many people ``next_due`` could give, and whether there may be more."""
+        come = sa.func.coalesce(FOLLOWED.c.call_at_s, 0) <= now
+        theirs = sa.select(FOLLOWED.c.who).where(*_to_call(day, now, operator, since_day), come)
+        # In the order of the index, so that the database reads no more rows than it counts.
+        lines = theirs.order_by(FOLLOWED.c.urgency, FOLLOWED.c.contact_id).limit(most).subquery()
+        counted = sa.select(sa.func.count(sa.distinct(lines.c.who)), sa.func.count())
+        with self._transactions.reading() as connection:
+            people, read = connection.execute(counted.select_from(lines)).one()
+        return people, read == most
 
     def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
         """Return a page of people, each with all lines in order of urgency, and their number."""
@@ -217,6 +213,31 @@ class CallTables(TableAccess):
         )
         wanted = FOLLOWED.select().where(earlier).limit(limit)
         return [CONTACT.item(row) for row in self._all(wanted)]
+
+
+def _to_call(
+    day: int, now: float, operator: str, since_day: int
+) -> tuple[sa.ColumnElement[bool] | sa.TextClause, ...]:
+    """Return the conditions of lines that an operator may call on a day, whatever the hour."""
+    taken = sa.select(RESERVATIONS.c.who).where(
+        RESERVATIONS.c.who == FOLLOWED.c.who,
+        RESERVATIONS.c.until_s > now,
+        RESERVATIONS.c.operator != operator,
+    )
+    case = sa.select(CASES.c.case_id).where(
+        CASES.c.case_id == FOLLOWED.c.case_id, CASES.c.assigned_to.in_([operator, ""])
+    )
+    # Sums and ``coalesce`` keep the conditions away from other indexes: ``followed_to_call``
+    # alone has the rows in the order of urgency, so that the search ends at the first one.
+    return (
+        sa.text(TO_CALL),
+        FOLLOWED.c.last_day < day,
+        FOLLOWED.c.until_day >= day,
+        FOLLOWED.c.day + 0 >= since_day,
+        sa.exists(case),
+        ~called_elsewhere(day),
+        ~sa.exists(taken),
+    )
 
 
 def _about(operator: str, who: bytes) -> tuple[sa.ColumnElement[Any], ...]:

@@ -48,6 +48,15 @@ class CallStore(Protocol):
         """
         ...
 
+    def ready(
+        self, day: int, now: float, operator: str, *, since_day: int = 0, most: int
+    ) -> tuple[int, bool]:
+        """Return how many people ``next_due`` could give, and whether there may be more.
+
+        At most ``most`` lines are counted: the cost doesn't grow with the number of people.
+        """
+        ...
+
     def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
         """Return a page of people, each with all lines in order of urgency, and their number."""
         ...

@@ -1,7 +1,7 @@
 """Calls as values: whom a list shows, a caller's shift, reservations of people, drafts."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Final
 
@@ -88,10 +88,12 @@ class Draft:
     note: str = field(default="", repr=False)
     next_day: str = ""
     next_time: str = ""
+    name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
 
     def __bool__(self) -> bool:
         """Return whether anything was typed."""
-        return bool(self.outcome or self.note or self.next_day or self.next_time)
+        return any(getattr(self, part.name) for part in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class SealedDraft:
     ) -> "SealedDraft":
         """Seal a draft under the key of the day."""
         day, iv = utc_day(now), entropy(IV_BYTES)
-        said = [draft.outcome, draft.note, draft.next_day, draft.next_time]
+        said = [getattr(draft, part.name) for part in fields(draft)]
         aead = keys.aead(_PURPOSE, day)
         sealed = iv + aead.seal(iv, json.dumps(said).encode(), operator.encode() + who)
         return cls(operator, who, day, now, sealed)

@@ -26,12 +26,14 @@ class NameAndPhone:
         also: names and telephone numbers of contacts that were merged into this one, where they
             differ.
         changed: field -> version of the contact at which it was last changed.
+        wrong: telephone numbers at which a call found somebody else, or nobody.
     """
 
     name: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
     also: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     changed: Mapping[str, int] = field(default_factory=dict)
+    wrong: tuple[str, ...] = field(default=(), repr=False)
 
     def __bool__(self) -> bool:
         """Return whether anything is stored."""
@@ -47,6 +49,11 @@ class NameAndPhone:
         name, phone = values.get("name", self.name), values.get("phone", self.phone)
         return replace(self, name=name, phone=phone, changed=changed)
 
+    def with_number(self, *, wrong: bool) -> "NameAndPhone":
+        """Return these after a call that found whether the stored number is wrong."""
+        others = tuple(number for number in self.wrong if number != self.phone)
+        return replace(self, wrong=(*others, self.phone) if wrong and self.phone else others)
+
 
 def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
     """Return what is stored of a contact; nothing if the key of the day is destroyed."""
@@ -59,7 +66,8 @@ def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
         return NameAndPhone()
     said = json.loads(text)
     also = tuple((name, phone) for name, phone in said.get("also", ()))
-    return NameAndPhone(said["name"], said["phone"], also, said.get("changed", {}))
+    wrong = tuple(said.get("wrong", ()))
+    return NameAndPhone(said["name"], said["phone"], also, said.get("changed", {}), wrong)
 
 
 def sealed_particulars(
@@ -72,7 +80,13 @@ def sealed_particulars(
     """
     if not said:
         return b""
-    kept = {"name": said.name, "phone": said.phone, "also": said.also, "changed": {**said.changed}}
+    kept = {
+        "name": said.name,
+        "phone": said.phone,
+        "also": said.also,
+        "changed": {**said.changed},
+        "wrong": said.wrong,
+    }
     iv = entropy(IV_BYTES)
     sealed = keys.aead(_PURPOSE, day).seal(iv, json.dumps(kept).encode(), contact_id.encode())
     return iv + sealed

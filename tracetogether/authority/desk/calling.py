@@ -23,6 +23,8 @@ from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
 _TRIES = 100
+_MOST_COUNTED = 500
+"""The page says \"500 or more\": an exact count of thousands helps nobody and costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,15 @@ class Calling:
                 self.store.calls.put_shift(CallShift(by.name, shift.reason, shift.begun_at, now))
                 self.audit.record("shift.ended", now, by=by.name)
 
+    def ready(self, now: float, *, by: Caller) -> tuple[int, bool]:
+        """Return how many people ``next`` could give to the caller, and whether more may be due.
+
+        The caller's own person counts; people whose agreed time has not come don't.
+        """
+        by.require(Action.RECORD_CALL)
+        day, oldest = self.people.desk.today(now), self.keys.oldest_day or 0
+        return self.store.calls.ready(day, now, by.name, since_day=oldest, most=_MOST_COUNTED)
+
     def next(self, now: float, *, skip: str = "", by: Caller) -> CallSheet | None:
         """Reserve the most urgent person who is due, and return the sheet; None if nobody is.
 
@@ -139,6 +150,11 @@ class Calling:
             self._reserve(line.first.who, now, by)
             return self._revealed(line, shift, now, by)
 
+    def release(self, *, by: Caller) -> int:
+        """Free the people whom the caller has reserved; return how many."""
+        by.require(Action.RECORD_CALL)
+        return self.store.calls.release(by.name)
+
     def current(self, now: float, *, by: Caller) -> CallSheet | None:
         """Return the sheet of the person whom the caller has reserved; None if there is nobody.
 
@@ -161,6 +177,8 @@ class Calling:
         *,
         note: str = "",
         call_at: float | None = None,
+        name: str = "",
+        phone: str = "",
         version: int | None = None,
         by: Caller,
     ) -> PersonToCall:
@@ -172,12 +190,14 @@ class Calling:
             now: epoch seconds.
             note: text for the next caller; a blank stores none.
             call_at: when to call again, epoch seconds; None for any time of the next day.
+            name: of the person, for all cases; a blank keeps the stored one.
+            phone: likewise, a telephone number.
             version: of the person, as the caller saw it; None for any.
             by: the caller.
 
         Raises:
             ConflictError: another operator calls the person now, or the contact became a case.
-            InvalidRequestError: there is no outcome, the note is too long, or the time does not
+            InvalidRequestError: there is no outcome, a text is too long, or the time does not
                 fit.
             NotFoundError: the caller does not need to know any case of the person.
             StaleError: ``version`` is given, and somebody changed the person since.
@@ -188,8 +208,15 @@ class Calling:
             if outcome is None:
                 raise InvalidRequestError("choose the outcome of the call", "choose-outcome")
             check_version(line.version, version)
-            day = self.people.desk.today(now)
-            self.follow_up.called(line.first, day, outcome, now, call_at=call_at, by=by)
+            day, kept = self.people.desk.today(now), line.first
+            typed = {"name": name, "phone": phone} if name.strip() or phone.strip() else {}
+            # A wrong number is the one that was stored; a person who answered has the new one.
+            wrong = outcome is Outcome.WRONG_NUMBER
+            if typed and not wrong:
+                kept = self.follow_up.write_down(kept, typed, now, version=version, by=by)
+            kept = self.follow_up.called(kept, day, outcome, now, call_at=call_at, by=by)
+            if typed and wrong:
+                self.follow_up.write_down(kept, typed, now, version=version, by=by)
             if note.strip():
                 by.require(Action.WRITE_NOTE)
                 self.notes.add(line.first.case_id, line.contact_id, note, now, by=by.name)

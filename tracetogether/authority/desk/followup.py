@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.permissions import Action, Caller
@@ -11,6 +12,7 @@ from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import (
     ACTIVE,
     CALLED_TOGETHER,
+    REACHING,
     ContactState,
     DayOutcome,
     KeptContact,
@@ -34,6 +36,9 @@ from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
 from tracetogether.units import Entropy
+
+_ANSWERED: Final = REACHING | {Outcome.CALL_BACK}
+"""Outcomes of calls that the person answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,8 @@ class FollowUp:
         check_next_call(kept, outcome, call_at, now)
         contact_id = kept.contact_id
         for line in (kept, *self._other_lines(kept, day)):
-            after = self._with_call(line, DayOutcome(day, outcome, by.name, now), call_at, now)
+            after = self._with_number(line, day, outcome)
+            after = self._with_call(after, DayOutcome(day, outcome, by.name, now), call_at, now)
             details = {"day": day, "outcome": outcome.value, "state": after.state.value}
             after = self._change(after, "contact.called", now, by, **details)
             self._start_tracing(after.case_id, now)
@@ -171,6 +177,24 @@ class FollowUp:
         again_on = None if call_at is None else self.days.day(call_at)
         called = after_calls(kept, outcomes, now, self.parameters, again_on=again_on)
         return replace(called, call_at=call_at if called.state in ACTIVE else None)
+
+    def _with_number(self, kept: KeptContact, day: int, outcome: Outcome) -> KeptContact:
+        """Return a line whose telephone number is marked as wrong, or no longer, by a call.
+
+        The mark goes when somebody answers as the person, and when the outcome of the same day
+        is corrected. A call in vain says nothing about the number.
+        """
+        details = opened_particulars(kept, self.keys)
+        marked, wrong = details.phone in details.wrong, outcome is Outcome.WRONG_NUMBER
+        if wrong == marked or not details.phone:
+            return kept
+        if marked and outcome not in _ANSWERED:
+            before = self.store.desk.outcomes([kept.contact_id]).get(kept.contact_id, ())
+            if all((call.day, call.outcome) != (day, Outcome.WRONG_NUMBER) for call in before):
+                return kept
+        said = details.with_number(wrong=wrong)
+        sealed = sealed_particulars(said, kept.contact_id, kept.day, self.keys, self.entropy)
+        return replace(kept, particulars=sealed)
 
     def _other_lines(self, kept: KeptContact, day: int) -> list[KeptContact]:
         """Return the lines of other cases that name the same person, and have that day."""
@@ -235,7 +259,16 @@ class FollowUp:
         user_id = self.desk.user_of(kept)
         details = opened_particulars(kept, self.keys)
         name = self.desk.name_of(user_id)
-        return Person(name, user_id, details.name, details.phone, details.also, kept.version)
+        wrong = details.phone in details.wrong
+        return Person(
+            name,
+            user_id,
+            details.name,
+            details.phone,
+            details.also,
+            kept.version,
+            wrong_number=wrong,
+        )
 
     def describe(
         self,
@@ -397,6 +430,7 @@ class Person:
         name, phone: "" if nobody stored it.
         also: other names and telephone numbers, of contacts that were merged into this one.
         version: of the contact; a change of name or telephone number must give it.
+        wrong_number: whether the last call to that number found somebody else, or nobody.
     """
 
     pseudonym: str
@@ -405,3 +439,4 @@ class Person:
     phone: str = field(default="", repr=False)
     also: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     version: int = 1
+    wrong_number: bool = False
