@@ -12,8 +12,8 @@ does. Nobody is kept from home.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -24,6 +24,7 @@ from simulations.city.hashes import PERSON_BITS, chance, happens, hashed, key_of
 from simulations.city.keys import CITY, LAYERS, NEIGHBOURHOOD, TRANSPORT, CityScenario
 from simulations.city.network import Network, is_working_day
 from simulations.city.people import NEVER, DaysAway, People
+from simulations.city.tally import Tally
 from simulations.streams import Hashes
 from simulations.studies.gate_policies import POLICIES, entropy_bits
 from tracetogether.units import Bools, Ints
@@ -34,7 +35,7 @@ _LAYER_SHIFT: Final = 2 * PERSON_BITS
 
 
 @dataclass(slots=True)
-class GateCosts:
+class GateCosts(Tally):
     """Whom gates kept out, counted. All are 0 without gates.
 
     Attributes:
@@ -55,15 +56,6 @@ class GateCosts:
     kept_out_days_cases: int = 0
     kept_out_days_infected: int = 0
     kept_out_days_not: int = 0
-
-    def to_json(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def total(cls, parts: Sequence["GateCosts"]) -> "GateCosts":
-        """Return the sums over shards."""
-        return cls(*(sum(getattr(part, field.name) for part in parts) for field in fields(cls)))
 
 
 class Gates:

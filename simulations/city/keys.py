@@ -10,6 +10,7 @@ from simulations.city.measure_keys import (
     HouseholdQuarantineKeys,
     IsolationKeys,
     MaskKeys,
+    PresenceKeys,
     QuarantineKeys,
     SymptomTestKeys,
     TracerKeys,
@@ -246,5 +247,8 @@ class CityScenario:
     masks: Annotated[MaskKeys, about("Masks.")] = field(default_factory=MaskKeys)
     gates: Annotated[GateKeys, about("Gates that ask for a pass.")] = field(
         default_factory=GateKeys
+    )
+    presence: Annotated[PresenceKeys, about("Check-in at places, and places that speak.")] = field(
+        default_factory=PresenceKeys
     )
     prices: Annotated[PriceKeys, about("What measures cost.")] = field(default_factory=PriceKeys)

@@ -200,3 +200,44 @@ class GateKeys:
     visits: Annotated[
         float, about("Places that a person visits on a day out, for what gates learn.", ge=0, le=50)
     ] = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PresenceKeys:
+    """Check-in at places by poster, and places with a device that speaks BlueTrace.
+
+    Cases who upload their contact log report their visits too, and phones look for their own
+    places in what is published.
+    """
+
+    start_day: _StartDay = 0
+    end_day: _EndDay = FOREVER
+    check_in: Annotated[
+        Share, about("Share of people with the app who scan the poster wherever there is one.")
+    ] = 0.0
+    posters_shops: Annotated[
+        Share, about("Share of small places in the neighbourhood with a poster.")
+    ] = 1.0
+    posters_halls: Annotated[Share, about("Share of large places in the city with a poster.")] = 1.0
+    posters_vehicles: Annotated[Share, about("Share of buses and trains with a poster.")] = 1.0
+    places_shops: Annotated[
+        Share,
+        about("Share of small places in the neighbourhood with a device that speaks BlueTrace."),
+    ] = 0.0
+    places_halls: Annotated[Share, about("Share of large places in the city with a device.")] = 0.0
+    places_vehicles: Annotated[Share, about("Share of buses and trains with a device.")] = 0.0
+    visits: Annotated[
+        float,
+        about("Places that a person visits on a day, rides left out.", ge=0, le=50),
+    ] = 2.0
+    visit_minutes: Annotated[float, about("Mean minutes of a visit.", ge=2, le=600)] = 45.0
+    ride_minutes: Annotated[float, about("Mean minutes of a ride.", ge=2, le=600)] = 30.0
+    delay_days: Annotated[
+        int, about("Days from the result until phones show the warning.", ge=1, le=30)
+    ] = 1
+    tested: Annotated[Share, about("Share of those warned who take a test.")] = 0.5
+    test_from_day: Annotated[
+        int, about("Days after an infection from which on this test shows it.", ge=0, le=14)
+    ] = 3
+    stay_home: Annotated[Share, about("Share of those warned who stay at home.")] = 0.1
+    home_days: Annotated[int, about("How long they stay at home.", ge=1, le=60)] = 5

@@ -14,8 +14,9 @@ a day. It is symmetric: if A meets B in a layer, then B meets A in it on the sam
 A contact has an intensity, the same from both sides: its minutes and its hazard are in proportion.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -51,6 +52,10 @@ _MOST_INTENSE: Final = 4.0  # of random contacts, times the mean before the tail
 WORK_CYCLE: Final = 20_000
 """Workers after which the sizes of workplaces repeat."""
 _CARRIAGE: Final = 64  # riders of a carriage; a power of 2
+COMPANY: Final[Mapping[int, int]] = MappingProxyType(
+    {NEIGHBOURHOOD: 16, CITY: 64, TRANSPORT: _CARRIAGE}
+)
+"""People who come to the same place in the same hour, by layer; powers of 2. All are assumed."""
 _PERSON_SHIFT: Final = 8
 _DAYS_OF_WORK: Final = 5
 _DAYS_OF_WEEK: Final = 7
@@ -347,6 +352,58 @@ class Network:
             found = below(draws, self.people)
         found[found >= self.people] = -1
         return found
+
+    def company(
+        self, layer: int, people: Ints, visits: Ints, days: Ints, of: Ints
+    ) -> tuple[Ints, Ints, Ints]:
+        """Return who comes to the same place in the same hour as each visit.
+
+        Each contact in the neighbourhood, in the city and in transport is made on a visit: shuffled
+        places of contacts that are near each other are one place, so company is mutual too.
+
+        Args:
+            layer: NEIGHBOURHOOD, CITY or TRANSPORT.
+            people: with slots in this layer.
+            visits: which slot of the person, or which trip, one for each answer.
+            days: when, one for each answer.
+            of: index into ``people`` for each answer.
+
+        Returns:
+            (n,) the number of the place, and (n, COMPANY of the layer) who comes, with the person;
+            -1 for nobody. Those who meet are side by side, two of them, and four in transport.
+            Last (n,) the column of the person's own visit: a second visit there is in another.
+        """
+        home, place = (people // self.tables.places)[of], self.place(people)[of]
+        size, turn, trips = COMPANY[layer], np.zeros(len(of), dtype=np.int64), 1
+        if layer == NEIGHBOURHOOD:
+            each, group, owners = self._near, home, self.tables.near_owner
+            shuffles, first = [self._near_shuffle], self.tables.near_first[place] + visits
+            turn = below(hashed(key_of(self._seed, "turn"), group), each)
+        elif layer == CITY:
+            each, group, owners = self._far_shuffle.size, np.zeros_like(home), self.tables.far_owner
+            shuffles = [self._far_shuffle]
+            first = home * self._far + self.tables.far_first[place] + visits
+        else:
+            each, group, owners = self._riders * self.line, home // self.line, self.tables.riders
+            shuffles, trips = self._trips, TRIPS
+            first = (home - group * self.line) * self._riders + self.tables.rider_rank[place]
+            turn = below(hashed(key_of(self._seed, "line"), group), each)
+        start, own = np.empty(len(of), dtype=np.int64), np.empty(len(of), dtype=np.int64)
+        around = np.empty((len(of), size), dtype=np.int64)
+        for trip, shuffle in enumerate(shuffles):
+            on = np.flatnonzero(visits == trip) if trips > 1 else np.arange(len(of))
+            at = shuffle.forward((first + turn)[on] % each, days[on])
+            start[on], own[on] = at // size * trips + trip, at % size
+            near = (at // size * size)[:, None] + np.arange(size)
+            real = near < each
+            there = np.where(real, near, 0).ravel()
+            back = shuffle.backward(there, np.repeat(days[on], size)).reshape(near.shape)
+            back = (back - turn[on, None]) % each + group[on, None] * each
+            around[on] = np.where(real, back, -1)
+        per_home = {NEIGHBOURHOOD: self._near, CITY: self._far}.get(layer, self._riders)
+        found = self._owner(owners, around.ravel(), per_home).reshape(around.shape)
+        found[found >= self.people] = -1
+        return group * (each // size + 1) * trips + start, found, own
 
     def contacts(self, people: Ints, days: Days, layers: Iterable[int] = _ALL) -> DayContacts:
         """Return all contacts of ``people``, each on its day or all on one day."""

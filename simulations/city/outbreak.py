@@ -221,6 +221,7 @@ def measured_days(scenario: CityScenario) -> tuple[int, int]:
         scenario.closures,
         scenario.masks,
         scenario.gates,
+        scenario.presence,
     )
     starts, ends = zip(*((table.start_day, table.end_day) for table in tables), strict=True)
     return max(starts), min(ends)

@@ -1,7 +1,6 @@
-"""A measure of your own, such as check-in at venues, in a run of a city.
+"""A measure of your own, such as lists of visitors on paper, in a run of a city.
 
-The keys of a scenario hold no check-in: it needs visits of named places, which the city does not
-have yet. Until then, a class with the four members of ``Measure`` takes part in a run:
+What no key of a scenario says, a class with the four members of ``Measure`` can do:
 ``run_city(scenario, seed=1, measures=[MyMeasure()])``. Without one, nothing changes.
 """
 

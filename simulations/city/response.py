@@ -9,7 +9,7 @@ chosen in the first shard, because the capacity is that of the whole city.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,8 @@ from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
 from simulations.city.people import BY_APP, BY_MEASURE, BY_TRACERS, NEVER, People, longest
+from simulations.city.presence import CityPresence
+from simulations.city.tally import Tally
 from simulations.city.tracing import CityTracing, Named
 from tracetogether.units import Bools, Ints
 
@@ -43,7 +45,7 @@ AT_HOME: Final = ("home_isolated", "home_infected", "home_not")
 
 
 @dataclass(slots=True)
-class CityCosts:
+class CityCosts(Tally):
     """What a run cost, counted.
 
     Attributes:
@@ -72,15 +74,6 @@ class CityCosts:
     calls: int = 0
     learned_person_contacts: int = 0
 
-    def to_json(self) -> dict[str, int]:
-        """Return the counts by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def total(cls, parts: Sequence["CityCosts"]) -> "CityCosts":
-        """Return the sums over shards."""
-        return cls(*(sum(getattr(part, field.name) for part in parts) for field in fields(cls)))
-
 
 class Response:
     """The measures of a run that act on the people of one shard.
@@ -93,6 +86,7 @@ class Response:
         people: the state, which this changes.
         tracing: names contacts.
         gates: which keep people out.
+        presence: check-in and places.
         seed: of the run.
         measures: measures of your own.
         watch: called with everybody who is named.
@@ -107,6 +101,7 @@ class Response:
         people: People,
         tracing: CityTracing,
         gates: Gates,
+        presence: CityPresence,
         seed: int,
         measures: Sequence[Measure] = (),
         watch: Watch | None = None,
@@ -115,7 +110,8 @@ class Response:
         self._own, self._scenario = own, scenario
         self._network, self._disease = network, disease
         self._people, self._tracing, self._gates = people, tracing, gates
-        self._seed = seed
+        self._seed, self._presence = seed, presence
+        self._tests_left = 0
         self.costs = CityCosts()
         self._totals: list[list[int]] = []
         self._home = {name: np.zeros(scenario.days + 1, dtype=np.int64) for name in AT_HOME}
@@ -152,6 +148,8 @@ class Response:
     def act(self, day: int) -> Exchange[None]:
         """Do everything that measures do on the morning of ``day``."""
         yield from self._symptoms(_sorted(self._onsets.pop(day, [])), day)
+        if self._presence.act:
+            yield from self._alert(day)
         yield from self._tested(_sorted(self._results.pop(day, [])), day)
         warnings = self._warnings.pop(day, [])
         if warnings:
@@ -172,6 +170,34 @@ class Response:
     def _chance(self, name: str, people: Ints, share: float) -> Bools:
         return happens(hashed(key_of(self._seed, name), people), chance(share))
 
+    def _alert(self, day: int) -> Exchange[None]:
+        """Let those who were in a place with a case stay at home, and test some of them.
+
+        Tests of people with symptoms come first. A test shows an infection from some day on.
+        """
+        keys, tests = self._scenario.presence, self._scenario.tests
+        people = self._presence.alerted(day)
+        costs = self._presence.costs
+        home = people[self._chance("warned stays", people, keys.stay_home)]
+        infected, others = self._quarantine(
+            home, np.full(len(home), day + keys.home_days, dtype=np.int64), day
+        )
+        costs.warned_home_days_infected += infected
+        costs.warned_home_days_not += others
+        if not tests.share or not tests.start_day <= day < tests.end_day:
+            return
+        wanted = people[self._chance("warned tests", people, keys.tested)]
+        (wanted,) = yield from self._own.to_first(wanted)
+        done = self._first_drawn(wanted, self._tests_left, day)
+        self.costs.tests += len(done)
+        costs.tests_of_warned += len(done)
+        (done,) = yield from self._own.to_owners(done, done)
+        since = self._people.infected_on[done].astype(np.int64)
+        done = np.sort(done[(since <= day - keys.test_from_day) & ~self._people.tested[done]])
+        costs.positives_of_warned += len(done)
+        if done.size:
+            self._results[day + tests.delay_days].append(done)
+
     def _symptoms(self, people: Ints, day: int) -> Exchange[None]:
         isolation, tests = self._scenario.isolation, self._scenario.tests
         if isolation.start_day <= day < isolation.end_day:
@@ -188,6 +214,7 @@ class Response:
             order = np.argsort(draw, kind="stable")
             waiting = np.concatenate([self._waiting, wanted[order]])
         done, self._waiting = waiting[:capacity], waiting[capacity:]
+        self._tests_left = capacity - len(done)
         self.costs.tests += len(done)
         (done,) = yield from self._own.to_owners(done, done)
         if done.size:
@@ -218,7 +245,10 @@ class Response:
         app = self._scenario.app
         if app.adoption and app.start_day <= day < app.end_day:
             cases = people[self._tracing.has_app(people)]
-            yield from self._upload(cases[self._chance("consent", cases, app.consent)], day)
+            cases = cases[self._chance("consent", cases, app.consent)]
+            listed = yield from self._upload(cases, day)
+            if self._presence.are_on(day):
+                yield from self._presence.report(people, cases, listed, day)
         tracers = self._scenario.tracers
         if tracers.cases_per_100k and tracers.start_day <= day < tracers.end_day:
             yield from self._ask(people, day)
@@ -249,7 +279,7 @@ class Response:
         if self._watch is not None:
             self._watch(by, named, day)
 
-    def _upload(self, cases: Ints, day: int) -> Exchange[None]:
+    def _upload(self, cases: Ints, day: int) -> Exchange[Named]:
         app = self._scenario.app
         self.costs.uploads += len(cases)
         named = yield from self._met(self._tracing.by_app(cases, day))
@@ -273,6 +303,7 @@ class Response:
             (listed.other, listed.day + app.quarantine_days)
         )
         self._gates.expect_contacts(listed.other, listed.false, day + app.pin_delay_days)
+        return listed
 
     def _note_found(self, named: Named, by: int, day: int) -> None:
         rows = np.flatnonzero(self._is_infected(named.other, day))
@@ -321,16 +352,19 @@ class Response:
     def _quarantine_those(self, people: Ints, until: Ints, stays: Bools, day: int) -> None:
         self._quarantine(people[stays], until[stays], day)
 
-    def _quarantine(self, people: Ints, until: Ints, day: int) -> None:
+    def _quarantine(self, people: Ints, until: Ints, day: int) -> tuple[int, int]:
+        """Keep people at home, and return the days added of infected people and of others."""
         if not people.size:
-            return
+            return 0, 0
         added = self._people.keep_home(people, day, self._cut(until))
         people = distinct(people)
         infected = self._is_infected(people, day)
-        self.costs.quarantine_days_infected += int(added[infected].sum())
-        self.costs.quarantine_days_not += int(added[~infected].sum())
+        days = int(added[infected].sum()), int(added[~infected].sum())
+        self.costs.quarantine_days_infected += days[0]
+        self.costs.quarantine_days_not += days[1]
         self._note_stays("home_infected", people[infected], added[infected])
         self._note_stays("home_not", people[~infected], added[~infected])
+        return days
 
     def _note_stays(self, name: str, people: Ints, added: Ints) -> None:
         """Note on which days people stay at home, the last ``added`` days of their stays."""

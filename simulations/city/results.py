@@ -61,6 +61,7 @@ def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]
         "gate_showings": learned.showings,
         "gate_refusals": learned.refusals,
         "gate_bits": learned.bits,
+        **played.presence.to_json(),
         "cost": played.scenario.prices.cost(played.costs.to_json()),
         "detection_table": f"{played.detection.protocol} {played.detection.digest}",
         "cpu_s": played.cpu_s,

@@ -18,6 +18,7 @@ from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
 from simulations.city.people import People
+from simulations.city.presence import PresenceCosts
 from simulations.city.processes import in_processes
 from simulations.city.remote_shards import RemoteRun
 from simulations.city.response import CityCosts, total_of_days
@@ -39,6 +40,7 @@ class CityRun:
         costs: what measures cost.
         daily: (days,) columns of what measures did on each day; see ``Response.daily``.
         gates: whom gates kept out.
+        presence: whom check-in and places found.
         detection: the table of what the app finds.
         cpu_s: CPU seconds of all processes, from the first table to the last day.
         peak_mb: largest memory of each process until the last day, added up, megabytes.
@@ -53,6 +55,7 @@ class CityRun:
     costs: CityCosts
     daily: Mapping[str, Ints]
     gates: GateCosts
+    presence: PresenceCosts
     detection: DetectionTable
     cpu_s: float
     peak_mb: float
@@ -63,6 +66,8 @@ class CityRun:
         counts = self.costs.to_json()
         if self.gates != GateCosts():  # a city without gates keeps the digest that it always had
             counts |= self.gates.to_json()
+        if self.presence != PresenceCosts():
+            counts |= self.presence.to_json()
         costs = json.dumps(counts, sort_keys=True)
         return hashlib.sha256(f"{self.people.digest()} {costs}".encode()).hexdigest()[:32]
 
@@ -140,6 +145,7 @@ def run_city(
         CityCosts.total([answer.costs for answer in done.answers]),
         total_of_days([answer.daily for answer in done.answers]),
         GateCosts.total([answer.gates for answer in done.answers]),
+        PresenceCosts.total([answer.presence for answer in done.answers]),
         table,
         time.process_time() - began + done.cpu_s,
         # Before this process reads shared memory, which counts where it was written.

@@ -87,4 +87,11 @@ def _checked(scenario: CityScenario, source: str) -> CityScenario:
     for table, shares in (("ages", people.ages), ("households", people.households)):
         if sum(getattr(shares, key) for key in type(shares).__slots__) <= 0:
             raise ScenarioError(f"{source}: the shares in [people.{table}] are all 0")
+    presence = scenario.presence
+    for key in ("places_shops", "places_halls", "places_vehicles"):
+        if getattr(presence, key) and scenario.app.protocol != "bluetrace":
+            raise ScenarioError(
+                f"{source}: devices of places speak BlueTrace, so presence.{key} needs "
+                f"app.protocol = bluetrace, not {scenario.app.protocol}"
+            )
     return scenario

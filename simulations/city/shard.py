@@ -22,6 +22,7 @@ from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch, effect_with, open_shares_with
 from simulations.city.people import NOBODY, People
+from simulations.city.presence import CityPresence, PresenceCosts
 from simulations.city.response import CityCosts, Response
 from simulations.city.tracing import CityTracing
 from simulations.city.transmission import Attempts, Infections, Transmission
@@ -43,12 +44,14 @@ class ShardAnswer:
         costs: what measures cost.
         daily: (days,) columns of what measures did on each day; see ``Response.daily``.
         gates: whom gates kept out.
+        presence: whom check-in and places found.
     """
 
     new_infections: Ints
     costs: CityCosts
     daily: Mapping[str, Ints]
     gates: GateCosts
+    presence: PresenceCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +121,11 @@ class CityShard:
         disease = Disease(scenario.disease, network, seed)
         self._transmission = Transmission(scenario, network, disease, seed, plan.scale)
         self._gates = Gates(scenario, people, slice(own.low, own.high), seed)
-        tracing = CityTracing(
-            scenario,
-            network,
-            people,
-            plan.detection.drawn(seed),
-            open_shares_with(scenario, scenario.days, plan.measures),
-            seed,
-            self._gates,
+        open_shares = open_shares_with(scenario, scenario.days, plan.measures)
+        chances = plan.detection.drawn(seed)
+        tracing = CityTracing(scenario, network, people, chances, open_shares, seed, self._gates)
+        self._presence = CityPresence(
+            scenario, network, people, own, tracing, self._gates, open_shares, seed
         )
         self._response = Response(
             own,
@@ -135,6 +135,7 @@ class CityShard:
             people,
             tracing,
             self._gates,
+            self._presence,
             seed,
             plan.measures,
             watch,
@@ -163,7 +164,7 @@ class CityShard:
                 for later, attempts in self._transmission.attempts(part, day):
                     self._waiting[later].append(attempts)
         costs, daily = self._response.costs, self._response.daily()
-        return ShardAnswer(new, costs, daily, self._gates.costs)
+        return ShardAnswer(new, costs, daily, self._gates.costs, self._presence.costs)
 
     def _infections(self, day: int) -> Exchange[Infections]:
         """Return the first infection of each person of this shard whom attempts reach."""

@@ -234,9 +234,12 @@ class CityTracing:
 
     def _said(self, met: PastContacts) -> Named:
         """Return the contacts that were long enough to count."""
-        minutes = self._intensity(met) * self._minutes_per_intensity[met.layer]
-        long = np.flatnonzero(minutes >= self._scenario.tracers.least_minutes)
+        long = np.flatnonzero(self.minutes(met) >= self._scenario.tracers.least_minutes)
         return _named(met, long, np.ones(len(long), dtype=bool))
+
+    def minutes(self, met: PastContacts) -> Floats:
+        """Return the minutes of contacts; 0 where a closure or a gate prevents one."""
+        return np.asarray(self._intensity(met) * self._minutes_per_intensity[met.layer])
 
     def _intensity(self, met: PastContacts) -> Ints:
         """Return the intensity of contacts; 0 where a closure or a gate prevents it."""

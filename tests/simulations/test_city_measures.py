@@ -33,6 +33,9 @@ TRACED = TESTED | {"app.adoption": "0.8"}
 CALLED = TESTED | {"tracers.cases_per_100k": "500"}
 GATED = TRACED | {"gates.venues": "1", "gates.policy": "strict-2020"}
 GATED |= {"quarantine.compliance": "0.1"}  # most contacts go out, unless a gate keeps them out
+CHECKED_IN = TRACED | {"presence.check_in": "0.9", "presence.tested": "0.9"}
+PLACED = TRACED | {"presence.places_shops": "1", "presence.tested": "0.9"}
+PLACED |= {"presence.places_halls": "1", "presence.places_vehicles": "1"}
 HOME = TESTED | {"household_quarantine.compliance": "0.9"}
 SEED = 2
 
@@ -68,6 +71,7 @@ OFF = {
     "closures": (TESTED, {"closures.work": "0.9"}),
     "masks": (TESTED, {"masks.wearing": "0.9"}),
     "gates": (TRACED, {"gates.venues": "1", "gates.policy": "strict-2020"}),
+    "presence": (TRACED, {"presence.check_in": "0.9"}),
 }
 """Measure -> the town without it, and what switches it on."""
 
@@ -125,6 +129,20 @@ FEWER = {
     "gates that let most people in": (GATED, {"gates.shown": "0.1"}),
     "gates at few places": (GATED, {"gates.venues": "0.1"}),
     "gates that advise contacts alone": (GATED, {"gates.policy": "advice"}),
+    "few who check in": (CHECKED_IN, {"presence.check_in": "0.2"}),
+    "slow warnings": (CHECKED_IN, {"presence.delay_days": "9"}),
+    "few tests of those warned": (CHECKED_IN, {"presence.tested": "0.1"}),
+    "late tests of those warned": (CHECKED_IN, {"presence.test_from_day": "12"}),
+    "few visits": (CHECKED_IN, {"presence.visits": "0.2"}),
+    "no posters in shops": (CHECKED_IN, {"presence.posters_shops": "0"}),
+    "no posters in halls": (CHECKED_IN, {"presence.posters_halls": "0"}),
+    "no posters in vehicles": (CHECKED_IN, {"presence.posters_vehicles": "0"}),
+    "no devices": (PLACED, dict.fromkeys((key for key in PLACED if "places" in key), "0")),
+    "people who stay": (CHECKED_IN | {"presence.stay_home": "0.9"}, {"presence.stay_home": "0"}),
+    "a short stay": (
+        CHECKED_IN | {"presence.stay_home": "0.9", "presence.tested": "0"},
+        {"presence.home_days": "1"},
+    ),
     "no gates in transport": (GATED | {"gates.transport": "1"}, {"gates.transport": "0"}),
 }
 """A key's change -> the town before it, and a setting with more infections."""
@@ -150,13 +168,15 @@ CHANGED = {
     "app.hours_transport": "9",
     "app.hours_city": "9",
     "tracers.recall_strangers": "0.9",
+    "presence.visit_minutes": "120",
+    "presence.ride_minutes": "90",
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("key", CHANGED)
 def test_every_other_key_changes_the_town(key: str) -> None:
-    before = CALLED if key.startswith("tracers") else TRACED
+    before = {"tracers": CALLED, "presence": CHECKED_IN}.get(key.partition(".")[0], TRACED)
     assert played(before | {key: CHANGED[key]}).digest != played(before).digest
 
 
@@ -172,7 +192,7 @@ def test_every_closure_lowers_infections_of_its_layer(layer: str) -> None:
 
 def test_every_key_of_a_measure_is_tried_here() -> None:
     tables = ("isolation.", "tests.", "quarantine.", "household_quarantine.", "app.")
-    tables += ("tracers.", "closures.", "masks.", "gates.")
+    tables += ("tracers.", "closures.", "masks.", "gates.", "presence.")
     keys = {key.name for key in city_keys() if key.name.startswith(tables)}
     tried = {f"closures.{layer}" for layer in ("school", "transport", "neighbourhood", "city")}
     tried |= {*CHANGED, "gates.visits"}  # which only says how much gates learn

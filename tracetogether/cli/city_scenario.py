@@ -242,6 +242,7 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
             f"{found['transmissions_named_by_tracers']:,}."
         ),
         *_gates_shown(found),
+        *_presence_shown(found),
         *([f"All this costs {found['cost']:,.0f}."] if found["cost"] else []),
         f"What the app finds: table {found['detection_table']}",
         f"Digest {found['digest']}",
@@ -265,6 +266,33 @@ def _gates_shown(found: dict[str, Any]) -> list[str]:
         f"{found['gate_bits']:,.0f} bits about health, {found['gate_bits'] / showings:.3f} a time."
     )
     return [" ".join(said)]
+
+
+def _presence_shown(found: dict[str, Any]) -> list[str]:
+    if not found["reports"]:
+        return []
+    pairs = found["pairs_warned"]
+    infected = found["pairs_warned_infected"] / pairs if pairs else 0.0
+    return [
+        (
+            f"{found['reports']:,} cases reported visits. For each, "
+            f"{pairs / found['reports']:,.0f} people who were in the same place were warned; "
+            f"{infected:.1%} of these were infected."
+        ),
+        *(
+            f"Of {found[kind]:,} {words}, Bluetooth found {_found(found, kind, 'bluetooth')}, "
+            f"check-in {_found(found, kind, 'check_in')}, places {_found(found, kind, 'places')}, "
+            f"all together {_found(found, kind, 'any')}."
+            for kind, words in (
+                ("contacts", "contacts of cases outside home"),
+                ("air", "people who shared the air of a place with a case"),
+            )
+        ),
+    ]
+
+
+def _found(found: dict[str, Any], kind: str, way: str) -> str:
+    return f"{found[f'{kind}_by_{way}'] / max(found[kind], 1):.0%}"
 
 
 def _cases_shown(found: dict[str, Any]) -> str:
