@@ -1,10 +1,13 @@
 """The calling page in a real browser without scripts: clicks, keys alone, barriers, time-outs."""
 
+import re
 from collections.abc import Iterator
+from io import BytesIO
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from pypdf import PdfReader
 
 from tests.authority_world import NOON
 from tests.call_walk import Metered, Tracer, Work, call_centre, signed_in, walk
@@ -141,6 +144,53 @@ def test_whatever_button_is_pressed_nothing_typed_is_lost(
     assert page.locator("h1").inner_text() == heading
     expect(page.locator("#text")).to_have_value("She asked for the evening.")
     expect(page.locator("#phone")).to_have_value("+65 5551 0000")
+    page.context.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_whole_list_prints_on_a4(
+    browser: Browser, centre: tuple[Pages, Metered], language: str
+) -> None:
+    pages = centre[0]
+    people = pages.world.authority.people.due(NOON, limit=500, by=CONSOLE).people
+    assert len(people) >= 60
+    page = page_of(browser, language)
+    signed_in(page, pages, "ravi")
+    page.goto(f"{pages.url}/desk/follow-up")
+    assert page.locator(".people tbody tr").count() < 60
+    page.locator("a[href$='print=all']").click()
+    page.wait_for_url("**print=all")
+    assert page.locator(".people tbody tr").count() == len(people)
+    headings = page.locator(".people thead th").all_inner_texts()
+    sheets = PdfReader(BytesIO(page.pdf(prefer_css_page_size=True))).pages
+    assert 2 <= len(sheets) <= len(people) / 20 + 1
+    texts = [sheet.extract_text() for sheet in sheets]
+    for sheet, text in zip(sheets, texts, strict=True):
+        assert [round(side) for side in sheet.mediabox[2:]] == [842, 595]  # A4, in points
+        assert all(heading in text for heading in headings)  # the last column is not cut off
+    assert {person.pseudonym for person in people} == set(
+        re.findall(r"[A-Z2-7]{5}-[A-Z2-7]{5}", "".join(texts))
+    )
+    assert "Made-up Person" not in "".join(texts)
+    page.context.close()
+
+
+def test_a_phone_shows_todays_call_first(browser: Browser, centre: tuple[Pages, Metered]) -> None:
+    page = page_of(browser, viewport=PHONE)
+    signed_in(page, centre[0], "ravi")
+    page.goto(f"{centre[0].url}/desk/follow-up")
+    row = page.locator(".people tbody tr").first
+    for cell in (row.locator("th"), row.locator("button")):
+        box = cell.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= PHONE["width"]
+    tracer = Tracer(page, centre[0].url, centre[1])
+    tracer.begin()
+    number, outcome = page.locator(".number"), page.locator("#outcome-not_reached")
+    tops = [found.bounding_box() or {"y": 1e9} for found in (number, outcome)]
+    assert tops[0]["y"] < PHONE["height"]
+    assert tops[0]["y"] < tops[1]["y"]
     page.context.close()
 
 

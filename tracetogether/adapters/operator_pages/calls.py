@@ -164,8 +164,8 @@ def _keep_typed(request: PageRequest, *, person: str = "") -> None:
 
     Args:
         request: whose form.
-        person: id of a contact of the person; the reservation begins again in any case. Without it, the
-            person that the form was shown for.
+        person: id of a contact of the person; the reservation begins again in any case. Without
+            it, the person that the form was shown for.
     """
     contact_id = person or request.form.get("typed_for", "")
     if not contact_id:

@@ -34,6 +34,8 @@ from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.shapes.bodies import RequestBody
 
 _CALLS_A_PAGE = 25
+_CALLS_TO_PRINT = 500
+"""More people than any team calls in a day from paper."""
 
 
 class DayCall(RequestBody):
@@ -46,17 +48,20 @@ class DayCall(RequestBody):
 def show_people(request: PageRequest) -> Response:
     """Show whom to call today, the most urgent first; filters narrow the list or widen it."""
     query, asked = _filtered(request)
-    offset = request.number("offset", 0)
+    whole = request.http.query_params.get("print") == "all"
+    limit = _CALLS_TO_PRINT if whole else _CALLS_A_PAGE
+    offset = 0 if whole else request.number("offset", 0)
 
     def read(start: int) -> PeoplePage:
-        wanted = replace(query, offset=start, limit=_CALLS_A_PAGE)
+        wanted = replace(query, offset=start, limit=limit)
         return request.authority.people.page(wanted, request.now, by=request.caller)
 
-    found = page_at(read, offset, _CALLS_A_PAGE)
+    found = page_at(read, offset, limit)
     return request.render(
         "follow_up.html",
         found=found,
-        limit=_CALLS_A_PAGE,
+        limit=limit,
+        whole=whole,
         today=request.authority.desk.today(request.now),
         asked=asked,
         query=urlencode(asked) + "&" if asked else "",
