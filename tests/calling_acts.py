@@ -47,6 +47,22 @@ CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
         Action.RECORD_CALL,
         lambda service, by: service.calling.saved("NONE", NOON, by=by),
     ),
+    "case_people.about": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.case_people.about(CASE, by=by),
+    ),
+    "case_people.changed_since": (
+        Action.REVEAL,
+        lambda service, by: service.case_people.changed_since("NONE", 1, NOON, by=by),
+    ),
+    "case_people.describe": (
+        Action.DESCRIBE,
+        lambda service, by: service.case_people.describe("NONE", "x", "", NOON, by=by),
+    ),
+    "case_people.reveal": (
+        Action.REVEAL,
+        lambda service, by: service.case_people.reveal("NONE", "x", NOON, by=by),
+    ),
     "search.find": (
         Action.FIND_PERSON,
         lambda service, by: service.search.find("12345678", NOON, by=by),

@@ -120,6 +120,16 @@ COMMANDS: dict[str, Words] = {
         f"{{place}}/heading.csv {D}", f"{{place}}/cells.csv {D}", f"{{place}}/cells.csv {D} --json"
     ),
     "authority case list": each(D, f"{D} --json"),
+    "authority case person": each(
+        f"{{case}} {D}",
+        f"{{case}} --reason {{evil}} {D}",
+        f"{{case}} --reason x {D} --json",
+        f"{{evil}} {D}",
+    ),
+    "authority case describe": each(
+        f"{{case}} --name {{evil}} --phone {{evil}} {D}", f"{{case}} --clear {{evil}} {D}"
+    ),
+    "authority follow-up convert": each(f"{{evil}} {D}", f"{{evil}} --date {{evil}} {D}"),
     "authority case stays": each(f"{{case}} {D}", f"{{case}} {D} --json", f"{{evil}} {D}"),
     "authority case onward": each(f"{{case}} {D}", f"{{evil}} {D}"),
     "authority case open": each(f"{{evil}} {D}", f"{{user}} {D} --date {{evil}}"),

@@ -17,12 +17,14 @@ from tracetogether.authority.cases.notes import Notes
 from tracetogether.authority.desk.bulletin import Bulletins
 from tracetogether.authority.desk.calling import Calling
 from tracetogether.authority.desk.case_days import FourteenDays
+from tracetogether.authority.desk.case_people import CasePeople
 from tracetogether.authority.desk.exports import Exports
 from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
 from tracetogether.authority.desk.people import CallList
+from tracetogether.authority.desk.person_details import PersonDetails
 from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.searching import PeopleSearch
 from tracetogether.authority.desk.team import Team
@@ -83,6 +85,7 @@ class Authority:
     casework: Casework
     desk: Desk
     follow_up: FollowUp
+    case_people: CasePeople
     people: CallList
     calling: Calling
     search: PeopleSearch
@@ -196,6 +199,7 @@ class Authority:
         tracing = Tracing(logs=logs, store=store, audit=audit, entropy=entropy)
         notes = Notes(keys=keys, store=store.desk, audit=audit, entropy=entropy)
         desk = Desk(keys=keys, casework=casework, store=store.desk, notes=notes, days=days)
+        details = PersonDetails(keys=keys, store=store, audit=audit, entropy=entropy)
         follow_up = FollowUp(
             keys=keys,
             desk=desk,
@@ -203,7 +207,7 @@ class Authority:
             store=store,
             notes=notes,
             audit=audit,
-            entropy=entropy,
+            details=details,
             days=days,
         )
         people = CallList(desk=desk, store=store)
@@ -249,6 +253,14 @@ class Authority:
             casework=casework,
             desk=desk,
             follow_up=follow_up,
+            case_people=CasePeople(
+                keys=keys,
+                casework=casework,
+                desk=desk,
+                details=details,
+                store=store,
+                audit=audit,
+            ),
             people=people,
             calling=Calling(
                 keys=keys,
@@ -263,10 +275,20 @@ class Authority:
             team=Team(desk=desk, casework=casework, store=store, audit=audit),
             finder=finder,
             merging=Merging(
-                desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
+                desk=desk,
+                casework=casework,
+                store=store,
+                audit=audit,
+                details=details,
+                entropy=entropy,
             ),
             unmerging=Unmerging(
-                desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
+                desk=desk,
+                casework=casework,
+                store=store,
+                audit=audit,
+                details=details,
+                entropy=entropy,
             ),
             exports=Exports(keys=keys, store=store.desk, audit=audit, days=days),
             case_import=CaseImport(casework),

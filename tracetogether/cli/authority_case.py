@@ -14,6 +14,7 @@ from tracetogether.authority.cases.followed import ALL_ROWS
 from tracetogether.authority.handover.sending import HandedOver
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import TracedCase
+from tracetogether.cli.authority_case_person import describe, person
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, policy_option
 from tracetogether.cli.authority_options import (
@@ -53,6 +54,8 @@ def case() -> None:
 case.command_class = FolderCommand
 case.add_command(graph)
 case.add_command(onward)
+case.add_command(person)
+case.add_command(describe)
 
 
 @case.command("open")

@@ -16,6 +16,7 @@ from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
 from tracetogether.cli.authority_calling import call_next, find_person, people
+from tracetogether.cli.authority_case_person import convert
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
@@ -47,6 +48,7 @@ follow_up.command_class = FolderCommand
 follow_up.add_command(people)
 follow_up.add_command(call_next)
 follow_up.add_command(find_person)
+follow_up.add_command(convert)
 
 
 @follow_up.command("list")

@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasGenerator, AliasPath, BeforeValidator, ConfigDict, Field
 
+from tracetogether.authority.cases.case import Case, date_of_day
 from tracetogether.authority.cases.indicators import Dashboard, Indicators
+from tracetogether.authority.cases.particulars import FIELDS
+from tracetogether.authority.desk.case_people import AboutCase
 from tracetogether.shapes.bodies import (
     USER_ID,
     AnswerBody,
@@ -119,7 +122,7 @@ class Diagnosis(RequestBody):
 
 
 class Particulars(RequestBody):
-    """A contact's name and telephone number: stored encrypted, shown only by a reveal."""
+    """Name and telephone number of a contact or a case: stored encrypted, shown by a reveal."""
 
     name: _OneParticular = None
     phone: _OneParticular = None
@@ -131,13 +134,13 @@ class Particulars(RequestBody):
 
 
 class WhyReveal(RequestBody):
-    """The reason to identify a contact."""
+    """The reason to identify a contact or a case."""
 
     reason: Annotated[str, Field(max_length=200, examples=["call for testing"])] = ""
 
 
 class PersonLine(AnswerBody):
-    """The identity of a contact, and what is stored of it."""
+    """The identity of a contact or of a case's person, and what is stored of it."""
 
     pseudonym: str
     user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
@@ -190,6 +193,38 @@ class FollowedLine(AnswerBody):
     merged_into: str
     call_at: Annotated[float | None, Field(description="An agreed time, epoch seconds.")]
     version: Annotated[int, Field(description="Number of changes.")]
+
+
+class AboutCaseShape(AnswerBody):
+    """What is stored of a case's person, and where the case came from; no name, no number."""
+
+    case_id: str
+    version: Annotated[int, Field(description="Of the case; a change must give it.")]
+    described: Annotated[
+        list[Literal["name", "phone"]], Field(description="What is stored, encrypted.")
+    ]
+    contacts: Annotated[
+        list[FollowedLine], Field(description="The contacts that became this case.")
+    ]
+    elsewhere: Annotated[
+        int, Field(description="Such contacts near cases that the caller does not need to know.")
+    ]
+    symptoms_on: Annotated[
+        dt.date | None, Field(description="The first day on which a call found symptoms.")
+    ]
+
+    @classmethod
+    def of_case(cls, case: Case, found: AboutCase) -> Self:
+        """Return what is known of the person of a case."""
+        first = found.symptoms_day
+        return cls(
+            case_id=case.case_id,
+            version=case.version,
+            described=[name for name in FIELDS if name in found.described],
+            contacts=[FollowedLine.of(line) for line in found.contacts],
+            elsewhere=found.elsewhere,
+            symptoms_on=None if first is None else dt.date.fromisoformat(date_of_day(first)),
+        )
 
 
 class FollowedPage(AnswerBody):

@@ -76,6 +76,43 @@ def _cases(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         note = follow_up.note(case_id, asked.text, clock(), contact_id=contact_id, by=by)
         return NoteLine.of(note)
 
+    @router.get("/cases/{case_id}/person")
+    def about_person(by: By, case_id: str) -> shapes.AboutCaseShape:
+        """Show what is stored of a case's person, and which contacts became the case.
+
+        Roles: tracer, supervisor. Name and number stay hidden.
+        """
+        case = authority.casework.case(case_id, by=by)
+        merged = authority.merging.cases_into(case.case_id, by=by)
+        found = authority.case_people.about(case, merged, by=by)
+        return shapes.AboutCaseShape.of_case(case, found)
+
+    @router.post("/cases/{case_id}/person/reveal")
+    def reveal_person(by: By, case_id: str, asked: shapes.WhyReveal) -> shapes.PersonLine:
+        """Return who a case is, with name and number. Role: tracer. The audit log has the reason.
+
+        `version` is the case's.
+        """
+        person = authority.case_people.reveal(case_id, asked.reason, clock(), by=by)
+        return shapes.PersonLine.of(person)
+
+    @router.put("/cases/{case_id}/particulars")
+    def describe_person(by: By, case_id: str, asked: shapes.Particulars) -> Done:
+        """Store name, telephone number or both of a case's person, encrypted. Role: tracer.
+
+        A field that is left out, null or blank stays as it is; `clear` deletes.
+        """
+        authority.case_people.describe(
+            case_id,
+            asked.name or "",
+            asked.phone or "",
+            clock(),
+            clear=asked.clear,
+            version=asked.version,
+            by=by,
+        )
+        return Done(done=True)
+
     @router.get("/dashboard")
     def dashboard(by: By) -> shapes.DashboardShape:
         """Count the work on all cases, or on a tracer's own. Roles: tracer, supervisor."""

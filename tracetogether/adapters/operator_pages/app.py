@@ -12,6 +12,7 @@ from starlette.routing import Route
 from tracetogether.adapters.operator_pages import (
     appeals,
     calls,
+    case_person,
     cases,
     charges,
     orders,
@@ -40,6 +41,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *signing.PAGES,
     *overview.PAGES,
     *cases.PAGES,
+    *case_person.PAGES,
     *visits.PAGES,
     *people.PAGES,
     *calls.PAGES,

@@ -95,6 +95,8 @@ def show_case(request: PageRequest) -> Response:
     traced = authority.tracing.contacts(case, policy, by=request.caller)
     some, offset = rows_at(traced.contacts, request.number("offset", 0), _LINES_A_PAGE)
     followed = _followed(request, case)
+    head = head_of(request, case)
+    about = authority.case_people.about(case, head["merged_from"], by=request.caller)
     first, last = case.first_day, case.day
     picture = timeline(
         [
@@ -111,7 +113,8 @@ def show_case(request: PageRequest) -> Response:
     )
     return request.render(
         "case.html",
-        **head_of(request, case),
+        **head,
+        about=about,
         traced=traced,
         contacts=[(contact, followed.get(contact.pseudonym)) for contact in some],
         days=days_of(some),
@@ -271,7 +274,7 @@ def head_of(request: PageRequest, case: Case) -> dict[str, Any]:
     }
 
 
-def _both(request: PageRequest) -> list[Both]:
+def both_of_case(request: PageRequest) -> list[Both]:
     """Return the case as it is stored now beside what a form wanted of it."""
     case = case_to_show(request)
     sent = {state.value: request.t.label("case-state", state.value) for state in CaseState}
@@ -320,9 +323,16 @@ PAGES = (
     Page("GET", "/cases/{case_id}/graph", show_graph),
     Page("POST", "/cases/{case_id}/confirm", confirm, show_case),
     Page("POST", "/cases/{case_id}/pin", issue_pin, show_case),
-    Page("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}, _both),
-    Page("POST", "/cases/{case_id}/state", change_state, show_case, {}, _both),
+    Page(
+        "POST",
+        "/cases/{case_id}/assign",
+        assign,
+        show_case,
+        {NotFoundError: "operator"},
+        both_of_case,
+    ),
+    Page("POST", "/cases/{case_id}/state", change_state, show_case, {}, both_of_case),
     Page("POST", "/cases/{case_id}/notes", add_note, show_case, {InvalidRequestError: "text"}),
-    Page("POST", "/cases/{case_id}/merge", merge, show_case, INTO, _both),
-    Page("POST", "/cases/{case_id}/unmerge", unmerge, show_case, {}, _both),
+    Page("POST", "/cases/{case_id}/merge", merge, show_case, INTO, both_of_case),
+    Page("POST", "/cases/{case_id}/unmerge", unmerge, show_case, {}, both_of_case),
 )

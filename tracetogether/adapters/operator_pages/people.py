@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from pydantic import Field as Bounded
 from starlette.responses import Response
 
+from tracetogether.adapters.operator_pages.case_person import ask_to_delete
 from tracetogether.adapters.operator_pages.cases import INTO, contact_named
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.listing import page_at
@@ -26,7 +27,7 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     Outcome,
 )
-from tracetogether.authority.cases.particulars import FIELDS, Field
+from tracetogether.authority.cases.particulars import FIELDS
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.people import PeoplePage
 from tracetogether.authority.desk.views import Followed
@@ -204,12 +205,9 @@ def add_note(request: PageRequest) -> Response:
 
 def describe(request: PageRequest) -> Response:
     """Write down name or telephone number, or delete one; only a reveal shows them again."""
-    clear: list[Field] = [name for name in FIELDS if request.form.get("clear") == name]
-    if clear and not request.confirmed:
-        why = request.t("It is deleted permanently and can’t be restored.")
-        name = clear[0] == "name"
-        title = request.t("Delete the name?") if name else request.t("Delete the telephone number?")
-        return request.ask(title, why, (), request.t("Delete"))
+    clear, question = ask_to_delete(request)
+    if question is not None:
+        return question
     request.authority.follow_up.describe(
         _id(request),
         request.form.get("name", ""),
@@ -231,7 +229,8 @@ def reveal(request: PageRequest) -> Response:
     return request.render(
         "revealed.html",
         person=person,
-        followed=followed,
+        place=f"/contacts/{followed.kept.contact_id}",
+        of_case=False,
         may_describe=request.may("POST", "/contacts/{contact_id}/describe"),
     )
 

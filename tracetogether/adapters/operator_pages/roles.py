@@ -17,6 +17,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/cases/{case_id}/assign"): Action.ASSIGN_CASE,
     ("POST", "/cases/{case_id}/state"): Action.CHANGE_CASE_STATE,
     ("POST", "/cases/{case_id}/notes"): Action.WRITE_NOTE,
+    ("POST", "/cases/{case_id}/reveal"): Action.REVEAL,
+    ("POST", "/cases/{case_id}/describe"): Action.DESCRIBE,
     ("POST", "/cases/{case_id}/merge"): Action.MERGE_CASES,
     ("POST", "/cases/{case_id}/unmerge"): Action.MERGE_CASES,
     ("GET", "/cases/{case_id}/visits"): Action.LIST_VISITS,

@@ -1,6 +1,6 @@
 """What tracers work on, in tables: cases, followed contacts, outcomes of days, notes, merges."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -11,6 +11,8 @@ from tracetogether.adapters.sql_store.dashboard import dashboard_of, is_due
 from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import (
+    BECAME_CASE,
+    CASE_PEOPLE,
     CASES,
     FOLLOWED,
     MERGES,
@@ -27,6 +29,7 @@ from tracetogether.authority.cases.case import (
     date_of_day,
     summary_of,
 )
+from tracetogether.authority.cases.case_person import CasePerson
 from tracetogether.authority.cases.followed import (
     ACTIVE,
     ALL_ROWS,
@@ -54,6 +57,7 @@ CONTACT: Final = RowFormat(
     write={"reasons": " ".join},
 )
 _OUTCOME: Final = RowFormat(OUTCOMES, DayOutcome, read={"outcome": Outcome})
+_CASE_PERSON: Final = RowFormat(CASE_PEOPLE, CasePerson)
 _MERGE: Final = RowFormat(MERGES, SealedMerge)
 _NOTE: Final = RowFormat(NOTES, SealedNote)
 _CHANGEABLE: Final = (
@@ -157,6 +161,39 @@ class DeskTables(TableAccess):
         rows = self._all_in(wanted, CASES.c.user_id, user_ids)
         return [(row["user_id"], row["case_id"]) for row in rows]
 
+    # --- who a case is ---
+
+    def put_case_person(self, person: CasePerson) -> None:
+        """Store name and telephone number of a case; they replace the earlier ones."""
+        self._put(CASE_PEOPLE, _CASE_PERSON.values(person))
+
+    def case_person(self, case_id: str) -> CasePerson | None:
+        """Return name and telephone number of a case, sealed; None if nothing is stored."""
+        row = self._first(CASE_PEOPLE.select().where(CASE_PEOPLE.c.case_id == case_id))
+        return None if row is None else _CASE_PERSON.item(row)
+
+    def drop_case_person(self, case_id: str) -> None:
+        """Delete name and telephone number of a case."""
+        self._drop(CASE_PEOPLE, CASE_PEOPLE.c.case_id == case_id)
+
+    def drop_case_people(self, before_day: int) -> int:
+        """Delete names and telephone numbers sealed before this day; return how many."""
+        return self._drop(CASE_PEOPLE, CASE_PEOPLE.c.day < before_day)
+
+    def cases_by_person(
+        self, user_id: str, digests: Mapping[str, Sequence[bytes]], limit: int
+    ) -> Sequence[Case]:
+        """Return cases of a user, or with one of the digests, the newest first."""
+        kept = [
+            CASE_PEOPLE.c[field].in_(some)
+            for field, some in digests.items()
+            if field in CASE_PEOPLE.c
+        ]
+        named = sa.select(CASE_PEOPLE.c.case_id).where(sa.or_(sa.false(), *kept))
+        which = sa.or_(CASES.c.user_id == user_id, CASES.c.case_id.in_(named))
+        wanted = newest_first(CASES.select().where(which)).limit(limit)
+        return [CASE.item(row) for row in self._all(wanted)]
+
     # --- followed contacts and the outcomes of their days ---
 
     def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
@@ -220,6 +257,12 @@ class DeskTables(TableAccess):
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
         """Return all contacts that have one of ``tags``."""
         return [CONTACT.item(row) for row in self._all_in(FOLLOWED.select(), FOLLOWED.c.tag, tags)]
+
+    def lines_that_became(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
+        """Return the contacts that became one of these cases, the most urgent first."""
+        wanted = FOLLOWED.select().where(sa.text(BECAME_CASE))
+        found = map(CONTACT.item, self._all_in(wanted, FOLLOWED.c.became_case, case_ids))
+        return sorted(found, key=lambda kept: (kept.urgency, kept.contact_id))
 
     def lines_of(self, *people: bytes) -> Sequence[KeptContact]:
         """Return all contacts of some people, the most urgent first."""

@@ -14,6 +14,8 @@ TO_CALL: Final = "coalesce(state, '') IN ('in_follow_up', 'reached', 'to_trace')
 ``coalesce`` changes nothing, as no state is missing. It keeps SQLite from taking another index by
 state, whose rows it would have to sort.
 """
+BECAME_CASE: Final = "became_case <> ''"
+"""The condition of lines of people who became a case; few are, so the index is small."""
 
 _BY_DAY: Final[dict[str, Any]] = {"postgresql_partition_by": "RANGE (day)"}
 
@@ -140,6 +142,15 @@ CASES: Final = sa.Table(
     ),
     sa.Index("cases_by_opening", "opened_at_s"),
 )
+CASE_PEOPLE: Final = sa.Table(
+    "case_people",
+    METADATA,
+    _case(primary_key=True),
+    _integer("day"),
+    *map(_bytes, ("sealed", "by_name", "by_phone")),
+    sa.Index("case_people_by_day", "day"),
+    *(sa.Index(f"case_people_{name}", name) for name in ("by_name", "by_phone")),
+)
 FOLLOWED: Final = sa.Table(
     "followed",
     METADATA,
@@ -180,6 +191,12 @@ FOLLOWED: Final = sa.Table(
     sa.Index("followed_by_who", "who", "last_day"),
     sa.Index("followed_by_call_at", "call_at_s"),
     sa.Index("followed_by_day", "day"),
+    sa.Index(
+        "followed_by_became_case",
+        "became_case",
+        sqlite_where=sa.text(BECAME_CASE),
+        postgresql_where=sa.text(BECAME_CASE),
+    ),
     *(sa.Index(f"followed_{name}", name) for name in ("by_pseudonym", "by_name", "by_phone")),
     sa.Index("followed_by_found_at", "found_at_s", "case_id"),
     sa.Index("followed_by_traced_at", "traced_at_s", "case_id"),

@@ -83,7 +83,16 @@ class Audit:
                 AuditEntry(number + 1, float(now), by, act, subject, details, previous)
             )
 
-    def reason_given(self, reason: str, now: float, *, by: str, case_id: str, contact: str) -> str:
+    def reason_given(
+        self,
+        reason: str,
+        now: float,
+        *,
+        by: str,
+        case_id: str,
+        contact: str,
+        of_case: bool = False,
+    ) -> str:
         """Return the reason for which a person is revealed; a refusal is recorded.
 
         Args:
@@ -91,7 +100,8 @@ class Audit:
             now: epoch seconds.
             by: the caller's name.
             case_id: of the case.
-            contact: the contact's pseudonym.
+            contact: the person's pseudonym.
+            of_case: whether a case's person is revealed, not a contact.
 
         Raises:
             InvalidRequestError: the reason is empty, has more than 200 characters, or has control
@@ -101,7 +111,8 @@ class Audit:
         hidden = hidden_in(given)
         if given and len(given) <= LONGEST_REASON and not hidden:
             return given
-        self.record("contact.reveal-refused", now, by=by, subject=case_id, contact=contact)
+        act = "case.reveal-refused" if of_case else "contact.reveal-refused"
+        self.record(act, now, by=by, subject=case_id, contact=contact)
         if hidden:
             msg = (
                 "a reason is one line of plain text: remove its line breaks and control characters"

@@ -53,6 +53,8 @@ class Merge:
         notes: note id -> case and contact before, case and contact after.
         case_gone, case_stays: what changed in the cases; empty if contacts were merged.
         case_id: of the case that was merged; "" if contacts were.
+        case_taken: which of name and telephone number of the case were copied.
+        case_also: number of their pairs that were added to the stored ones.
     """
 
     joins: tuple[Join, ...] = ()
@@ -61,6 +63,8 @@ class Merge:
     case_gone: Changes = field(default_factory=dict)
     case_stays: Changes = field(default_factory=dict)
     case_id: str = ""
+    case_taken: tuple[str, ...] = ()
+    case_also: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,8 @@ def sealed_merge(
         "case_gone": merge.case_gone,
         "case_stays": merge.case_stays,
         "case_id": merge.case_id,
+        "case_taken": merge.case_taken,
+        "case_also": merge.case_also,
     }
     iv = entropy(IV_BYTES)
     sealed = keys.aead(_PURPOSE, day).seal(iv, json.dumps(said).encode(), pair[0].encode())
@@ -173,4 +179,6 @@ def opened_merge(kept: SealedMerge, keys: KeyRing) -> Merge:
         case_gone=said["case_gone"],
         case_stays=said["case_stays"],
         case_id=said["case_id"],
+        case_taken=tuple(said.get("case_taken", ())),  # earlier releases kept none
+        case_also=said.get("case_also", 0),
     )

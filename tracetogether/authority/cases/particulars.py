@@ -1,4 +1,4 @@
-"""Name and telephone number of a followed contact, sealed; a blank changes neither."""
+"""Name and telephone number of a contact or case, sealed; a blank changes neither."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -14,18 +14,20 @@ from tracetogether.units import Entropy
 MAX_NAME_CHARACTERS: Final = 200
 Field = Literal["name", "phone"]
 FIELDS: Final[tuple[Field, ...]] = ("name", "phone")
-_PURPOSE: Final = "particulars"
+OF_CONTACT: Final = "particulars"
+OF_CASE: Final = "case-particulars"
+"""For what a key seals: a contact's sealed text can't be opened as that of a case."""
 
 
 @dataclass(frozen=True, slots=True)
 class NameAndPhone:
-    """What is stored about who a contact is.
+    """What is stored about who a contact is, or whose case it is.
 
     Attributes:
         name, phone: "" if not stored.
         also: names and telephone numbers of contacts that were merged into this one, where they
             differ.
-        changed: field -> version of the contact at which it was last changed.
+        changed: field -> version of the contact or case at which it was last changed.
         wrong: telephone numbers at which a call found somebody else, or nobody.
     """
 
@@ -57,11 +59,26 @@ class NameAndPhone:
 
 def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
     """Return what is stored of a contact; nothing if the key of the day is destroyed."""
-    if not kept.particulars:
+    return opened_from(kept.particulars, kept.contact_id, kept.day, keys)
+
+
+def opened_from(
+    particulars: bytes, owner_id: str, day: int, keys: KeyRing, *, purpose: str = OF_CONTACT
+) -> NameAndPhone:
+    """Return what is sealed; nothing if there is nothing, or the key of ``day`` is destroyed.
+
+    Args:
+        particulars: IV, then ciphertext, as ``sealed_particulars`` returns it.
+        owner_id: id of the contact or case that it is of.
+        day: UTC day whose key seals it.
+        keys: the authority's keys.
+        purpose: ``OF_CONTACT`` or ``OF_CASE``.
+    """
+    if not particulars:
         return NameAndPhone()
-    iv, sealed = kept.particulars[:IV_BYTES], kept.particulars[IV_BYTES:]
+    iv, sealed = particulars[:IV_BYTES], particulars[IV_BYTES:]
     try:
-        text = keys.aead(_PURPOSE, kept.day).open(iv, sealed, kept.contact_id.encode())
+        text = keys.aead(purpose, day).open(iv, sealed, owner_id.encode())
     except (KeyRingError, SealError):
         return NameAndPhone()
     said = json.loads(text)
@@ -71,9 +88,17 @@ def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
 
 
 def sealed_particulars(
-    said: NameAndPhone, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
+    said: NameAndPhone,
+    owner_id: str,
+    day: int,
+    keys: KeyRing,
+    entropy: Entropy,
+    *,
+    purpose: str = OF_CONTACT,
 ) -> bytes:
     """Return IV and ciphertext of name and telephone number; b"" if there is nothing.
+
+    The id of the contact or case that they are of is bound to them.
 
     Raises:
         KeyRingError: the key of ``day`` was destroyed.
@@ -88,7 +113,7 @@ def sealed_particulars(
         "wrong": said.wrong,
     }
     iv = entropy(IV_BYTES)
-    sealed = keys.aead(_PURPOSE, day).seal(iv, json.dumps(kept).encode(), contact_id.encode())
+    sealed = keys.aead(purpose, day).seal(iv, json.dumps(kept).encode(), owner_id.encode())
     return iv + sealed
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from tracetogether.authority.cases.followed import KeptContact, opened_person
-from tracetogether.authority.cases.particulars import opened_particulars
+from tracetogether.authority.cases.particulars import NameAndPhone, opened_particulars
 from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.crypto import hmac_sha256
 from tracetogether.errors import KeyRingError
@@ -69,13 +69,21 @@ def indexed(kept: KeptContact, keys: KeyRing, *, user_id: str | None = None) -> 
         user_id: whose it is; opened if None.
     """
     user_id = opened_person(kept, keys) if user_id is None else user_id
-    said = opened_particulars(kept, keys)
+    by_name, by_phone = digests_for(opened_particulars(kept, keys), kept.day, keys)
     named = "" if user_id is None else pseudonym(user_id, keys.naming_key)
     return replace(
         kept,
         by_pseudonym=_digest("pseudonym", named, kept.day, keys),
-        by_name=_digest("name", name_asked(said.name), kept.day, keys),
-        by_phone=_digest("phone", number_asked(said.phone), kept.day, keys),
+        by_name=by_name,
+        by_phone=by_phone,
+    )
+
+
+def digests_for(said: NameAndPhone, day: int, keys: KeyRing) -> tuple[bytes, bytes]:
+    """Return the digests of a name and a telephone number under a day's key; b"" for a blank."""
+    return (
+        _digest("name", name_asked(said.name), day, keys),
+        _digest("phone", number_asked(said.phone), day, keys),
     )
 
 

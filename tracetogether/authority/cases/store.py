@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # the modules that define these types import this one
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.access.store import AccessStore
@@ -11,6 +11,7 @@ from tracetogether.local_days import UTC_DAYS, LocalDays
 
 if TYPE_CHECKING:
     from tracetogether.authority.cases.case import Case, CasePage, CaseQuery
+    from tracetogether.authority.cases.case_person import CasePerson
     from tracetogether.authority.cases.followed import ContactQuery, DayOutcome, KeptContact
     from tracetogether.authority.cases.indicators import Dashboard
     from tracetogether.authority.cases.merges import SealedMerge
@@ -82,6 +83,36 @@ class DeskStore(Protocol):
         """Return the cases that were merged into this one, the newest first."""
         ...
 
+    # --- who a case is ---
+
+    def put_case_person(self, person: CasePerson) -> None:
+        """Store name and telephone number of a case; they replace the earlier ones."""
+        ...
+
+    def case_person(self, case_id: str) -> CasePerson | None:
+        """Return name and telephone number of a case, sealed; None if nothing is stored."""
+        ...
+
+    def drop_case_person(self, case_id: str) -> None:
+        """Delete name and telephone number of a case."""
+        ...
+
+    def drop_case_people(self, before_day: int) -> int:
+        """Delete names and telephone numbers sealed before this day; return how many."""
+        ...
+
+    def cases_by_person(
+        self, user_id: str, digests: Mapping[str, Sequence[bytes]], limit: int
+    ) -> Sequence[Case]:
+        """Return cases of a user, or with one of the digests, the newest first.
+
+        Args:
+            user_id: whose cases.
+            digests: field of ``CasePerson`` -> digests; other fields are left out.
+            limit: the most cases to return.
+        """
+        ...
+
     # --- followed contacts and the outcomes of their days ---
 
     def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
@@ -109,6 +140,10 @@ class DeskStore(Protocol):
 
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
         """Return all contacts that have one of ``tags``."""
+        ...
+
+    def lines_that_became(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
+        """Return the contacts that became one of these cases, the most urgent first."""
         ...
 
     def lines_of(self, *people: bytes) -> Sequence[KeptContact]:

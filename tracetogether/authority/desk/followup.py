@@ -1,6 +1,5 @@
 """Follow-up by tracers: calls and their outcomes, names, notes."""
 
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -25,17 +24,15 @@ from tracetogether.authority.cases.particulars import (
     Field,
     described,
     opened_particulars,
-    sealed_particulars,
 )
-from tracetogether.authority.cases.person_index import indexed
 from tracetogether.authority.desk.calendars import after_calls, check_next_call, check_open
+from tracetogether.authority.desk.person_details import PersonDetails
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
-from tracetogether.units import Entropy
 
 _ANSWERED: Final = REACHING | {Outcome.CALL_BACK}
 """Outcomes of calls that the person answered."""
@@ -56,7 +53,7 @@ class FollowUp:
     store: IntakeStore
     notes: Notes
     audit: Audit
-    entropy: Entropy = os.urandom
+    details: PersonDetails
     parameters: FollowUpParameters = FOLLOW_UP
     days: LocalDays = UTC_DAYS
 
@@ -192,9 +189,7 @@ class FollowUp:
             before = self.store.desk.outcomes([kept.contact_id]).get(kept.contact_id, ())
             if all((call.day, call.outcome) != (day, Outcome.WRONG_NUMBER) for call in before):
                 return kept
-        said = details.with_number(wrong=wrong)
-        sealed = sealed_particulars(said, kept.contact_id, kept.day, self.keys, self.entropy)
-        return replace(kept, particulars=sealed)
+        return self.details.sealed(kept, details.with_number(wrong=wrong))
 
     def _other_lines(self, kept: KeptContact, day: int) -> list[KeptContact]:
         """Return the lines of other cases that name the same person, and have that day."""
@@ -283,7 +278,8 @@ class FollowUp:
     ) -> Followed:
         """Store a contact's name, telephone number or both, sealed; ``reveal`` shows them.
 
-        They hold for the person: the lines of other cases that name the same person get them too.
+        They hold for the person: the lines of other cases that name the same person get them too,
+        and so does an open case of the person.
 
         Args:
             contact_id: whose.
@@ -316,34 +312,14 @@ class FollowUp:
         version: int | None = None,
         by: Caller,
     ) -> KeptContact:
-        """Store name and telephone number with all lines of a person; ``describe`` has the rules.
+        """Store name and number with all lines and open cases of a person; see ``describe``.
 
         The caller of this method has checked that ``by`` may see the contact, and has opened a
         transaction.
         """
         by.require(Action.DESCRIBE)
         changed = described(opened_particulars(kept, self.keys), typed, clear, version)
-        if changed:
-            kept = self._described(kept, changed, now, by)
-            for line in self.store.desk.lines_of(kept.who):
-                merged = line.state is ContactState.MERGED
-                # Nothing can be sealed for a line whose key is destroyed.
-                if (
-                    line.contact_id != kept.contact_id
-                    and not merged
-                    and self.keys.has_day(line.day)
-                ):
-                    self._described(line, changed, now, by)
-        return kept
-
-    def _described(
-        self, kept: KeptContact, changed: dict[str, str], now: float, by: Caller
-    ) -> KeptContact:
-        """Store changed fields of one line of a person, and return the line after it."""
-        details = opened_particulars(kept, self.keys).with_fields(kept.version + 1, **changed)
-        sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
-        kept = indexed(replace(kept, particulars=sealed), self.keys)
-        return self._change(kept, "contact.described", now, by, fields=" ".join(changed))
+        return self.details.write_line(kept, changed, now, by) if changed else kept
 
     def described(self, contact_id: str, *, by: Caller) -> frozenset[str]:
         """Return which of name and telephone number are stored, without showing them."""
@@ -423,7 +399,7 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a contact is, as far as it is stored.
+    """Who a contact or a case is, as far as it is stored.
 
     Attributes:
         pseudonym, user_id: as registered.

@@ -9,6 +9,7 @@ from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case, CaseState
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import (
+    CALLED_TOGETHER,
     ContactState,
     KeptContact,
     check_version,
@@ -22,6 +23,7 @@ from tracetogether.authority.cases.particulars import (
 )
 from tracetogether.authority.cases.person_index import indexed
 from tracetogether.authority.desk.calendars import after_calls, check_open
+from tracetogether.authority.desk.person_details import PersonDetails
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError
@@ -42,7 +44,7 @@ class Merged:
         clashes: days on which both have an outcome; that of the contact that stays is kept.
         notes: notes that move.
         names: names and telephone numbers that are copied.
-        also: contacts whose different name or number is added to the one that stays.
+        also: contacts, and cases, whose different name or number is added to the one that stays.
         uploads: logs that stay with the merged case.
     """
 
@@ -69,6 +71,7 @@ class Merging:
     casework: Casework
     store: IntakeStore
     audit: Audit
+    details: PersonDetails
     entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
 
@@ -190,6 +193,7 @@ class Merging:
         self.store.desk.put_case(left)  # first: a person may have one open case only
         self.store.desk.put_case(kept)
         self.store.touch_case(into, gone.active_at)
+        taken, also = self.details.join(case_id, into, now, kept.version)
         merge = Merge(
             joins=tuple(joins),
             moved=tuple(sorted(before.keys() - joined)),
@@ -197,6 +201,8 @@ class Merging:
             case_gone=changes(gone, left),
             case_stays=changes(stays, kept),
             case_id=case_id,
+            case_taken=taken,
+            case_also=also,
         )
         self._keep(merge, (case_id, into), into, now, by)
         self.audit.record("case.merged", now, by=by.name, subject=into, merged=case_id)
@@ -206,8 +212,8 @@ class Merging:
             calls=sum(len(join.days) for join in joins),
             clashes=clashes,
             notes=len(notes),
-            names=sum(len(join.taken) for join in joins),
-            also=sum(join.also > 0 for join in joins),
+            names=sum(len(join.taken) for join in joins) + len(taken),
+            also=sum(join.also > 0 for join in joins) + (also > 0),
             uploads=len(self.store.upload_ids(case_id)),
         )
 
@@ -344,8 +350,9 @@ class Merging:
         version: int | None = None,
         by: Caller,
     ) -> Case:
-        """Open a case for a contact who tested positive.
+        """Open a case for a contact who tested positive; name and number come along, sealed.
 
+        It holds for the person: nobody calls the lines of other cases any more either.
         Unless ``by`` may confirm cases, the case stays unconfirmed until somebody confirms it or
         the person's log arrives. Until then no other case's log is used for it.
 
@@ -362,20 +369,33 @@ class Merging:
                 case, or the date is wrong.
         """
         by.require(Action.CONVERT_CONTACT)
+        who = self.desk.kept(contact_id, by).who
         with self.audit.atomic():
+            # All lines of the person are locked in one order: of two tracers who convert two of
+            # them at once, one waits for the other.
+            lines = {line.contact_id: line for line in self.store.desk.lines_of(who)}
             kept = self.desk.kept(contact_id, by)
+            lines.pop(contact_id, None)
             check_version(kept.version, version)
             check_open(kept)
             user_id = self.desk.user_of(kept)
             case = self.casework.opened(user_id, now, day, by=by)
-            kept = replace(
-                kept,
-                state=ContactState.BECAME_CASE,
-                became_case=case.case_id,
-                ended_at=now,
-                version=kept.version + 1,
-            )
-            self.store.desk.put_contacts([kept])
-            about = {"contact_id": kept.contact_id, "case_id": case.case_id}
-            self.audit.record("contact.became_case", now, by=by.name, subject=kept.case_id, **about)
+            others = [line for line in lines.values() if line.state in CALLED_TOGETHER]
+            self.details.carry([kept, *lines.values()], case, now)
+            for line in (kept, *others):
+                self._became(line, case, now, by)
         return case
+
+    def _became(self, kept: KeptContact, case: Case, now: float, by: Caller) -> None:
+        """End the calls to one line of a person who became a case."""
+        became = replace(
+            kept,
+            state=ContactState.BECAME_CASE,
+            became_case=case.case_id,
+            ended_at=now,
+            call_at=None,
+            version=kept.version + 1,
+        )
+        self.store.desk.put_contacts([became])
+        about = {"contact_id": kept.contact_id, "case_id": case.case_id}
+        self.audit.record("contact.became_case", now, by=by.name, subject=kept.case_id, **about)

@@ -16,6 +16,7 @@ from tracetogether.authority.cases.particulars import (
 )
 from tracetogether.authority.cases.person_index import indexed
 from tracetogether.authority.desk.calendars import after_calls
+from tracetogether.authority.desk.person_details import PersonDetails
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, NotFoundError
@@ -61,6 +62,7 @@ class Unmerging:
     casework: Casework
     store: IntakeStore
     audit: Audit
+    details: PersonDetails
     entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
 
@@ -136,7 +138,13 @@ class Unmerging:
                 raise ConflictError(msg, "case-merged-again")
             found = self._separated(merge, now)
             stays, _ = put_back(stays, merge.case_stays)
-            self.store.desk.put_case(replace(stays, version=stays.version + 1))
+            stays = replace(stays, version=stays.version + 1)
+            self.store.desk.put_case(stays)
+            self.details.separate(
+                *(case_id, kept.stays, merge.case_taken, merge.case_also),
+                now=now,
+                version=stays.version,
+            )
             gone, _ = put_back(gone, merge.case_gone)
             closed = gone.state in OPEN_STATES and self._has_open(gone.user_id)
             if closed:

@@ -72,8 +72,8 @@ class Purge:
         - Day keys: after 25 days, and with them everything that is sealed under them.
         - Uploads and the contact lists found from them: 21 days after they arrived.
         - PINs: once used up, void or expired.
-        - Followed contacts, notes, declarations, reported visits and trips: with the uploads of
-          the day whose key seals them.
+        - Followed contacts, notes, names and numbers of cases, declarations, reported visits and
+          trips: with the uploads of the day whose key seals them.
         - Packages of warnings and lists of trips: 14 days after their hour, or date.
         - Restrictions, with their appeals, and orders: 21 days after their end; a restriction by an
           order stays as long as the order.
@@ -127,6 +127,7 @@ class Purge:
             self.store.handing.drop_old(now - BATCHES_KNOWN_S)
             CaseEndings(self.store, self.audit).deleted(now)
             desk.drop_merges(old)
+            desk.drop_case_people(old)
             self.store.calls.drop_drafts(old)
             self.store.calls.drop_reservations(now)
             self.store.calls.drop_shifts(now)
