@@ -20,6 +20,7 @@ from tracetogether.cli.authority_folder import create_folder, opened_folder
 from tracetogether.crypto import sha256
 from tracetogether.errors import StoreError, TraceTogetherError
 from tracetogether.phone_registration import PhoneRegistration
+from tracetogether.plain_text import counted
 
 SMALL = ["--people", "24", "--days", "4"]
 
@@ -147,7 +148,7 @@ def test_contacts_whom_nobody_follows_are_taken_over(folder: Path, tmp_path: Pat
         rows.execute("UPDATE cases SET state = 'tracing' WHERE case_id = ?", (case,))
         gone = rows.execute("DELETE FROM followed WHERE case_id = ?", (case,)).rowcount
     said = tracetogether("follow-up", "refresh", "--dir", str(place))
-    assert f"New under follow-up: {gone} contacts, in 1 cases" in said
+    assert f"New under follow-up: {counted(gone, 'contacts')}, in 1 case\n" in said
     assert facts(place, "follow-up", "list", "--case", case)["total"] == gone
 
 

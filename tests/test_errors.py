@@ -52,7 +52,7 @@ def test_a_figure_is_a_value_and_no_format() -> None:
 
 def test_a_rate_limit_says_when_in_words_and_in_figures() -> None:
     error = RateLimitedError(12)
-    assert "12 seconds" in str(error)
+    assert "12 s" in str(error)
     assert (error.retry_after_s, error.code, error.figures) == (12, "rate-limited", {"seconds": 12})
     assert "pip install" in str(MissingExtraError("The picture", "plot"))
 

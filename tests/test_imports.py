@@ -160,7 +160,7 @@ def test_the_command_line_imports_all_or_nothing(run: Callable[..., str]) -> Non
     assert "roles" in run("user", "import", "staff.csv", fails=True)
     assert "siti" not in run("user", "list")
     Path("staff.csv").write_text("name,roles\nsiti,tracer\n", "utf-8")
-    assert "1 lines are correct" in run("user", "import", "staff.csv", "--dry-run")
+    assert "1 line without a fault" in run("user", "import", "staff.csv", "--dry-run")
     assert "siti" not in run("user", "list")
     said = run("user", "import", "staff.csv")
     assert "Token of siti for HTTP" in said

@@ -11,6 +11,7 @@ import pytest
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.cli.node_log import NodeLog
 from tracetogether.errors import StoreError
+from tracetogether.plain_text import counted
 from tracetogether.sightings import Sighting
 
 NOW = 1_600_000_000.0
@@ -118,7 +119,7 @@ def test_a_damaged_file_is_set_aside_and_reported(
         ]
         assert file.read_bytes() == was
         assert str(file) in text
-    assert f"{len(kept):,} sightings are in a new one" in text
+    assert f"a new one has {counted(len(kept), 'sightings')}" in text
     assert set(kept) <= set(ROWS)
     if damage in {truncated, zeros_in_the_middle, cut_in_a_page}:
         assert len(kept) > 500, "what can be read is taken over"

@@ -117,4 +117,8 @@ def test_a_progress_bar_shows_text_as_text(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_count_agrees_with_its_noun() -> None:
     said = [counted(count, "uploads") for count in (0, 1, 2, 0.5, 1.0, 1 / 3, 12_345_678)]
     numbers = ["0 uploads", "1 upload", "2 uploads", "0.5 uploads", "1 upload", "0.333 uploads"]
-    assert said == [*numbers, "12345678 uploads"]
+    assert said == [*numbers, "12,345,678 uploads"]
+    nouns = ("people", "entries", "batches", "tries", "open cases", "cases with logs")
+    assert [counted(1, noun) for noun in nouns] == [
+        *("1 person", "1 entry", "1 batch", "1 try", "1 open case", "1 case with logs"),
+    ]

@@ -147,7 +147,7 @@ class RateLimitedError(AuthorityError):
     def __init__(
         self,
         retry_after_s: int,
-        message: str = "too many requests of this kind: try again in {seconds} seconds",
+        message: str = "too many requests of this kind: try again in {seconds} s",
         code: str = "",
         /,
         **figures: object,

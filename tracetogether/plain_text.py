@@ -9,6 +9,9 @@ import json
 import re
 from typing import Final
 
+_AFTER_NOUN: Final = re.compile(r" (?:from|in|of|to|with|without) ")
+_IRREGULAR: Final = {"people": "person", "batches": "batch", "series": "series"}
+
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 _LINES: Final = "\t\n"
 # Control characters (Unicode Cc), line and paragraph separators, marks and overrides of the
@@ -67,10 +70,21 @@ def escaped_json(text: str) -> str:
 
 
 def counted(count: float, plural: str) -> str:
-    """Return a number with its noun: "1 upload", "0.5 minutes".
+    """Return a number with its noun: "1 upload", "1 person", "0.5 minutes", "1,234 records".
 
     Args:
         count: how many.
-        plural: the noun's plural, which ends in "s".
+        plural: the noun in the plural, with words before it or a group of words after it: "people",
+            "open cases", "cases with logs".
     """
-    return f"{round(count, 3):.12g} {plural.removesuffix('s') if count == 1 else plural}"
+    return f"{round(count, 3):,.12g} {_singular(plural) if count == 1 else plural}"
+
+
+def _singular(plural: str) -> str:
+    before, after = _AFTER_NOUN.split(plural, maxsplit=1)[0], _AFTER_NOUN.search(plural)
+    start, space, noun = before.rpartition(" ")
+    if noun in _IRREGULAR:
+        noun = _IRREGULAR[noun]
+    else:
+        noun = f"{noun[:-3]}y" if noun.endswith("ies") else noun.removesuffix("s")
+    return start + space + noun + (plural[after.start() :] if after else "")

@@ -330,11 +330,11 @@ def migrate(folder: Path, database: str | None) -> None:
         contacts = migrate_folder(folder, time.time(), database, advance)
     say(f"The database of {folder} is up to date")
     if contacts:
-        say(f"New under follow-up: {contacts} contacts")
+        say(f"New under follow-up: {counted(contacts, 'contacts')}")
     with opened_folder(folder, database) as service:
         several = service.casework.several_open()
     for case_ids in several:
         say(
-            f"One person has {len(case_ids)} open cases; merge them, or close all but one: "
-            + ", ".join(case_ids)
+            f"One person has {counted(len(case_ids), 'open cases')}; merge them, or close all but "
+            f"one: {', '.join(case_ids)}"
         )

@@ -194,9 +194,8 @@ _STATES = {
 
 
 def _handed_text(handed: HandedOver) -> str:
-    people = "1 person" if handed.people == 1 else f"{handed.people} people"
     more = f"{counted(handed.tempids, 'TempIDs')}, {counted(handed.records, 'records')}"
-    said = f"{people} of {handed.organisation}: {_STATES[handed.state]}"
+    said = f"{counted(handed.people, 'people')} of {handed.organisation}: {_STATES[handed.state]}"
     return f"{said} (at least; {more})"
 
 

@@ -16,6 +16,7 @@ from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import answer, progress
 from tracetogether.cli.options import as_json, number_option
 from tracetogether.errors import StoreError
+from tracetogether.plain_text import counted
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
@@ -50,7 +51,7 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     if not (folder / KEYS).exists():
         create_folder(folder, now=start)
     with opened_folder(folder) as service:
-        with progress(f"{days} days of {people} people") as advance:
+        with progress(f"{counted(days, 'days')} of {counted(people, 'people')}") as advance:
             work = MadeUpWork(service, town, now, days)
             work(advance)
         service.purge(now, clock_is_right=True)  # it is: the days before were made up
@@ -71,7 +72,10 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     }
     answer(
         said,
-        f"Made up     {people} people, {counts.cases} cases, {counts.uploads} uploads",
+        (
+            f"Made up     {counted(people, 'people')}, {counted(counts.cases, 'cases')}, "
+            f"{counted(counts.uploads, 'uploads')}"
+        ),
         f"Contacts    {said['contacts']}, {seen.due_today} to be called today",
         f"A phone     {folder / PHONE / LOG}, of a person without a case",
         f"  user id   {phone.user_id}",

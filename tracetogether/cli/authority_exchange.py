@@ -170,7 +170,8 @@ def _taken_text(line: dict[str, object]) -> str:
     if line["already"]:
         return f"{line['file']}: was taken before"
     if line["answers"]:
-        return f"{line['file']}: {line['answers']} counts of {line['organisation']}"
+        count = counted(int(str(line["answers"])), "counts")
+        return f"{line['file']}: {count} of {line['organisation']}"
     count = counted(int(str(line["records"])), "records")
     return f"{line['file']}: {count} of {line['organisation']}, {line['accepted']} of our people"
 

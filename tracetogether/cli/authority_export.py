@@ -15,6 +15,7 @@ from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.console import note, progress
 from tracetogether.cli.options import FILE
+from tracetogether.plain_text import counted
 from tracetogether.tables.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 from tracetogether.whole_file import PRIVATE, whole_file
 
@@ -61,16 +62,16 @@ def export(form: str | None, layout: str, output: Path | None, folder: Path) -> 
         found = service.exports.rows(wanted, form, time.time(), by=CONSOLE)
         count = 0
 
-        def counted() -> Iterator[Sequence[Cell]]:
+        def numbered() -> Iterator[Sequence[Cell]]:
             nonlocal count
             for count, row in enumerate(found, 1 - len(wanted.headings(form))):
                 if count % _ROWS_PER_STEP == 0:
                     advance(max(count, 0), total)
                 yield row
 
-        _write(counted(), form, output)
+        _write(numbered(), form, output)
     if output is not None:
-        note(f"Wrote {count} contacts to {output}")
+        note(f"Wrote {counted(count, 'contacts')} to {output}")
 
 
 def _write(rows: Iterable[Sequence[Cell]], form: str, output: Path | None) -> None:

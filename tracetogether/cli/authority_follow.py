@@ -29,6 +29,7 @@ from tracetogether.cli.authority_options import (
 from tracetogether.cli.authority_status import acting, own_work_option
 from tracetogether.cli.console import answer, percent, progress, right, say, table
 from tracetogether.cli.options import as_json, number_option
+from tracetogether.plain_text import counted
 
 _EXPLAINED = {
     "traced_within_a_day": "contacts reached within a day of the log that named them",
@@ -236,7 +237,7 @@ def refresh(folder: Path, *, as_json: bool) -> None:
         cases, contacts = service.finder.take_over(time.time(), advance)
     answer(
         {"cases": cases, "contacts": contacts},
-        f"New under follow-up: {contacts} contacts, in {cases} cases",
+        f"New under follow-up: {counted(contacts, 'contacts')}, in {counted(cases, 'cases')}",
         as_json=as_json,
     )
 

@@ -20,6 +20,7 @@ from tracetogether.cli.authority_options import (
 )
 from tracetogether.cli.console import answer, fixed, interval_text, percent, right, table
 from tracetogether.cli.options import as_json
+from tracetogether.plain_text import counted
 from tracetogether.units import Interval
 
 policy_option = click.option(
@@ -95,7 +96,7 @@ def _shown(found: ContactGraph, offset: int) -> Iterator[Table | str]:
         (fixed("first"), lambda meeting: meeting.contact.days[0].date[5:]),
         (fixed("last"), lambda meeting: meeting.contact.days[-1].date[5:]),
         ("seen by", lambda meeting: meeting.contact.seen_by),
-        title=f"{len(found.people)} people, {found.cases} cases with logs",
+        title=f"{counted(len(found.people), 'people')}, {counted(found.cases, 'cases with logs')}",
     )
     yield "* is a case too; likely: to be a close contact; in brackets 5 % to 95 %"
     if found.cases_left_out:

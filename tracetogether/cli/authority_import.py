@@ -16,6 +16,7 @@ from tracetogether.cli.authority_staff import print_tokens
 from tracetogether.cli.console import answer, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.errors import ConflictError, StoreError
+from tracetogether.plain_text import counted
 
 _dry = click.option("--dry-run", is_flag=True, help="Check every line; import nothing.")
 
@@ -78,7 +79,7 @@ def import_operators(file: Path, folder: Path, *, dry_run: bool, as_json: bool) 
 
 
 def _checked(lines: int) -> str:
-    return f"{lines} lines are correct. Nothing was imported."
+    return f"{counted(lines, 'lines')} without a fault. Nothing was imported."
 
 
 def _read(file: Path) -> bytes:

@@ -12,6 +12,7 @@ from tracetogether.cli.authority_folder import KEYS, database_address, new_keys,
 from tracetogether.cli.authority_options import day_named, folder_option
 from tracetogether.cli.console import answer, say, table
 from tracetogether.cli.options import as_json
+from tracetogether.plain_text import counted
 
 
 @click.group()
@@ -116,4 +117,4 @@ def destroy(before: str, folder: Path, *, yes: bool, as_json: bool) -> None:
         )
     with opened_folder(folder) as service:
         gone = service.custody.destroy(day, time.time(), by=CONSOLE)
-    answer({"days": gone}, f"Destroyed: the keys of {gone} days", as_json=as_json)
+    answer({"days": gone}, f"Destroyed: the keys of {counted(gone, 'days')}", as_json=as_json)

@@ -133,7 +133,11 @@ def count_text(shown: int, offset: int, total: int, what: str) -> str:
         return counted(total, what)
     first, last = offset + 1, offset + shown
     rest = f"; --offset {last} shows the next" if shown and last < total else ""
-    return f"{first}-{last} of {total} {what}{rest}" if shown else f"0 of {total} {what}"
+    return (
+        f"{first}-{last} of {counted(total, what)}{rest}"
+        if shown
+        else f"0 of {counted(total, what)}"
+    )
 
 
 token_option = click.option(

@@ -10,6 +10,7 @@ from tracetogether.cli.authority_folder import allow_pins, change_time_zone, ope
 from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import answer
 from tracetogether.cli.options import as_json, number_option
+from tracetogether.plain_text import counted
 
 
 @click.command()
@@ -32,7 +33,8 @@ def limits(folder: Path, pins_a_day: int | None, *, as_json: bool) -> None:
             "tries": rules.tries,
             "guessed_a_day": rules.guessed_a_day,
         },
-        f"Upload PINs   {given_out} of {rules.a_day} given out today; {rules.tries} tries each",
+        f"Upload PINs   {given_out} of {rules.a_day} given out today; "
+        f"{counted(rules.tries, 'tries')} each",
         f"Guessed       {rules.guessed_a_day:.2g} a day expected if strangers use up every try",
         as_json=as_json,
     )
@@ -61,6 +63,6 @@ def time_zone(folder: Path, name: str | None, *, as_json: bool) -> None:
     answer(
         {"time_zone": days.name, "today": today, "moved": moved},
         f"Time zone  {days.name}; today is {today}",
-        *([f"The last day of follow-up moved for {moved} contacts"] if moved else []),
+        *([f"The last day of follow-up moved for {counted(moved, 'contacts')}"] if moved else []),
         as_json=as_json,
     )

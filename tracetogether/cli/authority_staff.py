@@ -21,6 +21,7 @@ from tracetogether.cli.authority_options import (
 from tracetogether.cli.console import answer, print_json, say, table, utc_text
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.errors import MissingExtraError, NotFoundError
+from tracetogether.plain_text import counted
 from tracetogether.whole_file import read_secret
 
 reset_token_option = click.option(
@@ -225,7 +226,7 @@ def verify(folder: Path, head: str | None, *, as_json: bool) -> None:
     newest = f"{number}:{digest.hex()}"
     answer(
         {"entries": number, "head": newest},
-        f"{number} entries, none changed. Head: {newest}",
+        f"{counted(number, 'entries')}, none changed. Head: {newest}",
         as_json=as_json,
     )
 

@@ -78,7 +78,8 @@ def fit(
         found = fit_figures(recording.scenes, calibration, on_progress=advance)
     if picture is not None:
         _draw(found, picture)
-    origin = f"{given.readings.name}: {found.slots} minutes of pairs in {found.scenes} scenes"
+    origin = f"{given.readings.name}: {counted(found.slots, 'minutes')} of pairs in "
+    origin += counted(found.scenes, "scenes")
     errors = [
         f"{figure.name} = {figure.error!r}" for figure in found.figures if np.isfinite(figure.error)
     ]
@@ -103,8 +104,9 @@ def fit(
             (right("std error"), lambda figure: _number(figure.error)),
             (right("built in"), lambda figure: f"{figure.built_in:g}"),
         ),
-        f"{found.slots:,} minutes of directed pairs in {found.scenes:,} scenes. Attenuation "
-        f"strays by {found.spread_db:.1f} dB, by {found.residual_db:.1f} dB about the path loss, "
+        f"{counted(found.slots, 'minutes')} of directed pairs in "
+        f"{counted(found.scenes, 'scenes')}. Attenuation strays by {found.spread_db:.1f} dB, "
+        f"by {found.residual_db:.1f} dB about the path loss, "
         f"and by {found.error_db:.1f} dB once people's and pairs' offsets are taken out.",
         *(f"Written: {path}" for path in paths),
         as_json=as_json,

@@ -8,6 +8,7 @@ from simulations.city.city_bench import SIMULATORS, CityTiming, bench, means
 from tracetogether.cli.console import answer, note, right, table
 from tracetogether.cli.options import as_json, number_option
 from tracetogether.cli.simulate_options import seeds_option
+from tracetogether.plain_text import counted
 
 
 @click.command("bench")
@@ -47,7 +48,10 @@ def bench_city(against: str | None, people: int, days: int, seeds: int, *, as_js
             (right("worst week around day"), _peak),
             (right("agent days per CPU s"), lambda row: f"{row['agent_days_per_cpu_s']:,.0f}"),
         ),
-        f"Means of {seeds} seeds, {people:,} people, {days} days.",
+        (
+            f"Means of {counted(seeds, 'seeds')}, {counted(people, 'people')}, "
+            f"{counted(days, 'days')}."
+        ),
         as_json=as_json,
     )
 

@@ -77,8 +77,8 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
     chosen = load_city(scenario, settings)
     answer(
         {"scenario": chosen.name, "ok": True, "keys": asdict(chosen)},
-        f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count:,} people, "
-        f"{chosen.days} days).",
+        f"{chosen.name} is a valid scenario: {chosen.title} "
+        f"({counted(chosen.people.count, 'people')}, {counted(chosen.days, 'days')}).",
         as_json=as_json,
     )
 
@@ -194,7 +194,7 @@ def run_scenario(
         prepare_folder(folder)  # fails before the work, not after it
     elif tree is not None:
         raise click.UsageError("--tree needs --out DIR")
-    with progress(f"{chosen.people.count:,} people, {chosen.days} days"):
+    with progress(f"{counted(chosen.people.count, 'people')}, {counted(chosen.days, 'days')}"):
         played = run_city(chosen, seed=seed, processes=processes, cluster=cluster)
     outbreak = Outbreak.of(played)
     found = summary(played, outbreak)
@@ -216,7 +216,7 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
     spread = ", ".join(f"{name} {count:,}" for name, count in by_layer.items())
     return [
         (
-            f"{found['scenario']}, seed {found['seed']}: {found['people']:,} people, "
+            f"{found['scenario']}, seed {found['seed']}: {counted(found['people'], 'people')}, "
             f"{counted(found['days'], 'days')} ({found['cpu_s']:.1f} CPU seconds)"
         ),
         (
@@ -226,14 +226,16 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
         f"Infected by layer of contacts: {spread}.",
         _cases_shown(found),
         (
-            f"{found['positives']:,} positive tests. At home: {found['isolation_days']:,} days of "
+            f"{counted(found['positives'], 'positive tests')}. At home: "
+            f"{counted(found['isolation_days'], 'days')} of "
             f"cases, {found['quarantine_days_infected']:,} of contacts who were infected, "
             f"{found['quarantine_days_not']:,} of contacts who were not."
         ),
         (
-            f"The app warned {found['warned']:,} people, {found['warned_falsely']:,} of them "
-            f"without a contact. Tracers made {found['calls']:,} calls. The authority learned "
-            f"{found['learned_person_contacts']:,} pairs of a case and a contact."
+            f"The app warned {counted(found['warned'], 'people')}, {found['warned_falsely']:,} of "
+            f"them without a contact. Tracers made {counted(found['calls'], 'calls')}. The "
+            f"authority learned {counted(found['learned_person_contacts'], 'pairs')} of a case and "
+            "a contact."
         ),
         (
             f"Named while infected: {found['infected_named_by_app']:,} by the app, "
@@ -253,13 +255,13 @@ def _gates_shown(found: dict[str, Any]) -> list[str]:
     if not found["gate_showings"]:
         return []
     contacts, showings = found["kept_out_contacts"], found["gate_showings"]
-    said = [f"Gates kept out {found['kept_out_cases']:,} people with a positive test."]
+    said = [f"Gates kept out {counted(found['kept_out_cases'], 'people')} with a positive test."]
     if contacts:
         healthy = 1 - found["kept_out_contacts_infected"] / contacts
         said.append(
-            f"They kept out {contacts:,} contacts; {healthy:.0%} of these were not infected, and "
-            f"{found['kept_out_contacts_falsely'] / contacts:.0%} met no case. "
-            f"{found['kept_out_days_not']:,} days without a pass were wrong."
+            f"They kept out {counted(contacts, 'contacts')}; {healthy:.0%} of these were not "
+            f"infected, and {found['kept_out_contacts_falsely'] / contacts:.0%} met no case. "
+            f"Wrong: {counted(found['kept_out_days_not'], 'days')} without a pass."
         )
     said.append(
         f"They asked for a pass {showings:,.0f} times and learned at most "

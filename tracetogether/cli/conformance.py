@@ -25,6 +25,7 @@ from tracetogether.conformance.upload_checks import SERVER_CHECKS
 from tracetogether.errors import MissingExtraError
 from tracetogether.exchange import RadioProfile
 from tracetogether.phone_registration import PhoneRegistration
+from tracetogether.plain_text import counted
 from tracetogether.whole_file import read_secret
 
 
@@ -45,7 +46,7 @@ def vectors(folder: Path, *, as_json: bool) -> None:
     written = known_answers.write(folder)
     answer(
         {"files": [str(path) for path in written]},
-        f"Wrote {len(written)} files to {folder}; its README.md explains them",
+        f"Wrote {counted(len(written), 'files')} to {folder}; its README.md explains them",
         as_json=as_json,
     )
 

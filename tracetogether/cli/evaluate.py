@@ -28,6 +28,7 @@ from tracetogether.evaluation.report import (
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.evaluation.sharing import Sharing
+from tracetogether.plain_text import counted
 
 _TABLE_WIDTH: Final = 156
 
@@ -240,14 +241,16 @@ def _left_out(sharing: Sharing) -> str:
     if not sharing.by:
         return f"Left out: each scene alone ({count:,})."
     columns = " or ".join(sharing.by)
-    return f"Left out together: scenes with the same {columns} ({count:,} groups)."
+    return f"Left out together: scenes with the same {columns} ({counted(count, 'groups')})."
 
 
 def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> str:
     count = sum(len(scene.sightings) for scene in scored.scenes)
     groups = len(np.unique(scored.sharing.groups))
-    others = "others" if groups == len(scored.scenes) else f"other of {groups} groups"
-    fitted = (
-        f"fitted on {fit_on.name}" if fit_on else f"each fitted on the {others} ({folds} folds)"
+    others = "others" if groups == len(scored.scenes) else f"other of {counted(groups, 'groups')}"
+    folded = f"each fitted on the {others} ({counted(folds, 'folds')})"
+    fitted = f"fitted on {fit_on.name}" if fit_on else folded
+    return (
+        f"{readings.name}: {counted(count, 'readings')}, "
+        f"{counted(len(scored.scenes), 'scenes')}, {fitted}."
     )
-    return f"{readings.name}: {count:,} readings, {len(scored.scenes):,} scenes, {fitted}."

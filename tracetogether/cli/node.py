@@ -32,6 +32,7 @@ from tracetogether.cli.upload import upload as upload_log
 from tracetogether.cli.visit_folder import note_trust
 from tracetogether.exchange import RadioProfile
 from tracetogether.phone_registration import PhoneRegistration
+from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
 
@@ -186,7 +187,7 @@ def run(
         )
     )
     if not (as_json or peripheral_only):
-        note(f"Stopped after {done.counts['connections']:,} exchanges")
+        note(f"Stopped after {counted(done.counts['connections'], 'exchanges')}")
 
 
 @node.group()
@@ -268,7 +269,7 @@ def purge(folder: Path, *, as_json: bool) -> None:
         left, aside = len(held), held.set_aside()
     answer(
         {"dropped": before - left, "left": left, "set_aside": aside},
-        f"Dropped {before - left:,} sightings, {left:,} left",
+        f"Dropped {counted(before - left, 'sightings')}, {left:,} left",
         as_json=as_json,
     )
     if aside and not as_json:

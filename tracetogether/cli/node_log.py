@@ -11,6 +11,7 @@ from tracetogether.adapters.sqlite_log import SqliteContactLog, salvage
 from tracetogether.contactlog import ContactLog
 from tracetogether.errors import DamagedLogError, StoreError
 from tracetogether.parameters import RETENTION
+from tracetogether.plain_text import counted
 from tracetogether.sightings import Sighting, Sightings
 
 _ASIDE: Final = ".damaged-"
@@ -106,7 +107,7 @@ class NodeLog(ContactLog):
         if kept:
             log.append(kept)
         was = "" if aside is None else f"The file is kept as {aside}, and "
-        self._report("log_damaged", f"{why}. {was}{len(kept):,} sightings are in a new one")
+        self._report("log_damaged", f"{why}. {was}a new one has {counted(len(kept), 'sightings')}")
         return log
 
     def _put_aside(self) -> Path | None:

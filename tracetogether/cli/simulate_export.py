@@ -25,6 +25,7 @@ from tracetogether.cli.simulate_options import (
     workers_option,
 )
 from tracetogether.cli.simulate_sweep import expect_all_played
+from tracetogether.plain_text import counted
 
 
 @click.command("export")
@@ -75,7 +76,7 @@ def export_numbers(
     found = []
     for name, layer, chosen in loaded:
         parts = plan(name, {}, seeds=seeds, settings=settings, cases=cases)
-        with progress(f"{name}, {len(parts)} runs") as advance:
+        with progress(f"{name}, {counted(len(parts), 'runs')}") as advance:
             rows = sweep(parts, workers=workers, on_progress=advance)
         expect_all_played(rows)
         (point,) = points(rows)

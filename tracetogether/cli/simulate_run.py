@@ -35,6 +35,7 @@ from tracetogether.cli.simulate_options import (
     shown,
 )
 from tracetogether.errors import StoreError
+from tracetogether.plain_text import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,8 @@ def run_scenario(
     if folder is not None:
         prepare_folder(folder)  # fails before the work, not after it
     began = time.monotonic()
-    with progress(f"{chosen.people.count} people, {chosen.duration_s / 60:g} minutes") as advance:
+    minutes = counted(chosen.duration_s / 60, "minutes")
+    with progress(f"{counted(chosen.people.count, 'people')}, {minutes}") as advance:
         found = run(
             chosen,
             seed=asked.seed,
@@ -215,8 +217,9 @@ def _show(
 ) -> None:
     policy, counts = scores.policy, played.counts
     played_by = (
-        f", seed {played.seed}: {played.tracks.people} people, {len(played.app)} with the app, "
-        f"{played.scenario.duration_s / 60:g} minutes ({seconds:.1f} s)"
+        f", seed {played.seed}: {counted(played.tracks.people, 'people')}, "
+        f"{len(played.app)} with the app, "
+        f"{counted(played.scenario.duration_s / 60, 'minutes')} ({seconds:.1f} s)"
     )
     scans, heard, tried, came, left = (
         counts.get(name, 0)
@@ -246,8 +249,8 @@ def _show(
     )
     say(
         Text.assemble((played.scenario.name, "bold"), played_by),
-        f"{scans:,} scans heard {heard:,} advertisements. {came:,} of {tried:,} connections "
-        f"succeeded and left {left:,} records.",
+        f"{counted(scans, 'scans')} heard {counted(heard, 'advertisements')}. {came:,} of "
+        f"{tried:,} connections succeeded and left {counted(left, 'records')}.",
         table(
             rows,
             ("what", lambda row: row[0]),

@@ -68,8 +68,8 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
     found = {"scenario": chosen.name, "ok": True, "warnings": cautions(chosen)}
     answer(
         {**found, "keys": asdict(chosen)},
-        f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count} people, "
-        f"{counted(chosen.duration_s / 60, 'minutes')}, "
+        f"{chosen.name} is a valid scenario: {chosen.title} "
+        f"({counted(chosen.people.count, 'people')}, {counted(chosen.duration_s / 60, 'minutes')}, "
         f"{chosen.people.adoption:.0%} with the app).",
         as_json=as_json,
     )

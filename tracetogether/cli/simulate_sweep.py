@@ -26,6 +26,7 @@ from tracetogether.cli.simulate_options import (
     workers_option,
 )
 from tracetogether.errors import StoreError
+from tracetogether.plain_text import counted
 
 
 @click.command("sweep")
@@ -95,7 +96,7 @@ def sweep_scenario(
     choices = {key: distinct(values_of(text)) for key, text in vary.items()}
     parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases, fidelity=fidelity)
     caution(*scenarios_of(parts))
-    with progress(f"{len(parts)} runs") as advance:
+    with progress(counted(len(parts), "runs")) as advance:
         swept = sweep_parts(
             parts, folder=folder, workers=workers, cluster=cluster, on_progress=advance
         )
@@ -105,8 +106,8 @@ def sweep_scenario(
             warn(f"No picture: {swept.why_no_picture}.")
         if others := SweepFolder(folder).others([part.name for part in parts]):
             warn(
-                f"{folder} also holds {others} runs of another version of the scenario or of "
-                "tracetogether; they are not used."
+                f"{folder} also holds {counted(others, 'runs')} of another version of the "
+                "scenario or of tracetogether, which this command leaves out."
             )
     sweep_digest = None if swept.failed else swept.digest
     answer(
@@ -153,9 +154,9 @@ def expect_all_played(rows: Sequence[SweepRow]) -> None:
         note(f"failed: {settings} seed {row['seed']}: {row['error']}")
     if failed:
         raise StoreError(
-            f"{len(failed)} of {len(rows)} runs failed, so there is no result over all runs. "
-            "Correct what the errors name. The same command then plays the failed runs again; a "
-            "changed command needs another --out"
+            f"{len(failed)} of {counted(len(rows), 'runs')} failed, so there is no result over all "
+            "runs. Correct what the errors name. The same command then plays them again; "
+            "a changed command needs another --out"
         )
 
 

@@ -39,6 +39,7 @@ from tracetogether.errors import (
 )
 from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS
 from tracetogether.phone_registration import PhoneRegistration
+from tracetogether.plain_text import counted
 
 
 @click.command()
@@ -137,7 +138,9 @@ def upload(
             note("Continuing the upload that was started before")
         receipt, taken = _sent(client, digits, attempt, reported)
     count = len(parse_upload(attempt.body).records)
-    lines = [f"Sent      {count} records ({len(attempt.body):,} bytes before compression)"]
+    lines = [
+        f"Sent      {counted(count, 'records')} ({len(attempt.body):,} bytes before compression)"
+    ]
     if "already_received" in receipt:
         lines.append("Received  already: nothing is left to do")
     else:

@@ -49,7 +49,7 @@ class GateLists:
         newest = max(self.trust.issued, self.revoked.issued_at)
         if now < newest - PASSES.clock_skew_s:
             msg = (
-                "this gate's clock lies {minutes} minutes before its list of revoked passes: set "
+                "this gate's clock lies {minutes} min before its list of revoked passes: set "
                 "the clock"
             )
             raise ClockError(msg, "gate-clock-behind", minutes=round((newest - now) / 60))

@@ -113,9 +113,10 @@ def cost_picture(curve: CostCurve, cut: Cut, t: Texts) -> Markup:
         path(points, "edge met", 2.5),
     ]
     x, y = at(cut.calls, cut.found)
-    said = t(
-        "{calls} calls find {found:.1f} contacts",
-        calls=f"{cut.calls:,}",
+    said = t.plural(
+        "{count} call finds {found:.1f} contacts",
+        "{count} calls find {found:.1f} contacts",
+        cut.calls,
         found=cut.found,
     )
     # Right of the middle the words stand before the mark, so that they stay in the picture.

@@ -67,8 +67,14 @@ def _tiles(request: PageRequest) -> list[Tile]:
     if found.last_purge is not None:
         purged = _span(t, request.now - found.last_purge)
     overdue = t("{count} not called since before yesterday", count=f"{counted.overdue:,}")
-    late = t("{count} wait for more than 48 hours", count=f"{counted.appeals_overdue:,}")
-    waiting = t("{count} contact lists wait", count=f"{counted.lists_waiting:,}")
+    late = t.plural(
+        "{count} waits for more than 48 hours",
+        "{count} wait for more than 48 hours",
+        counted.appeals_overdue,
+    )
+    waiting = t.plural(
+        "{count} contact list waits", "{count} contact lists wait", counted.lists_waiting
+    )
     return [
         Tile(t("Cases opened today"), f"{counted.cases_today:,}", (), "/cases"),
         _delay(t, t("From test to log"), found.test_to_log),

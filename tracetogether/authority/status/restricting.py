@@ -170,7 +170,7 @@ class Restrictions:
             self._check_first(new, now)
             if order is not None:
                 if order.full:
-                    msg = "the order restricts {most} people at most, and that number is reached"
+                    msg = "the order is full: {most} at most, and that number is reached"
                     raise ConflictError(msg, "order-full", most=order.most_people)
                 self.store.status.change_order(replace(order, people=order.people + 1))
             if not self.store.status.add_restriction(new):
