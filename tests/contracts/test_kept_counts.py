@@ -1,8 +1,9 @@
-"""The kept counts of followed contacts equal a plain count, whatever changes, on each database."""
+"""The kept counts of people equal a plain count, whatever changes, on each database."""
 
 import os
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -11,7 +12,11 @@ from tests.authority_world import DAY, NOON
 from tests.followed_rows import contact_row
 from tests.fresh_stores import inside
 from tests.store_rows import USER
-from tracetogether.adapters.sql_store.figure_tables import FOLLOWED_COUNTS
+from tracetogether.adapters.sql_store.figure_tables import (
+    FOLLOWED_COUNTS,
+    FOLLOWED_PEOPLE,
+    PEOPLE_CHANGED,
+)
 from tracetogether.adapters.sql_store.tables import FOLLOWED
 from tracetogether.authority.cases.followed import ACTIVE, ContactState
 from tracetogether.authority.oversight.store import AuthorityStore
@@ -24,28 +29,38 @@ KEYS = KeyRing.generate(NOON - 30 * SECONDS_PER_DAY, entropy=os.urandom)
 
 
 def check(store: AuthorityStore) -> None:
-    """Compare the kept counts with the rows themselves."""
-    names = ("state", "last_day", "until_day", "day")
-    plain = sa.select(*(FOLLOWED.c[name] for name in names), sa.func.count())
-    kept_rows = sa.func.sum(FOLLOWED_COUNTS.c.rows)
-    kept = sa.select(*(FOLLOWED_COUNTS.c[name] for name in names), kept_rows)
+    """Compare the kept counts with the lines themselves, person by person."""
+    while store.count_changed_people(7, wait=True):
+        pass
+    names = ("who", "state", "last_day", "until_day", "day")
     with inside(store).transactions.reading() as connection:
-        expected = connection.execute(plain.group_by(*(FOLLOWED.c[name] for name in names))).all()
-        found = connection.execute(
-            kept.group_by(*(FOLLOWED_COUNTS.c[name] for name in names)).having(kept_rows != 0)
-        ).all()
-    assert sorted(map(tuple, found)) == sorted(map(tuple, expected))
+        rows = connection.execute(sa.select(*(FOLLOWED.c[name] for name in names))).all()
+    people: dict[bytes, list[sa.Row[Any]]] = {}
+    for row in rows:
+        people.setdefault(bytes(row.who), []).append(row)
+    due = done = overdue = lost = 0
+    for lines in people.values():
+        active = [line for line in lines if ContactState(line.state) in ACTIVE]
+        last = max(line.last_day for line in lines)
+        done += last == DAY
+        lost += not active and any(line.state == "lost" for line in lines)
+        if last < DAY and any(line.until_day >= DAY for line in active):
+            due += 1
+            overdue += (min(line.day for line in active) if last < 0 else last) < DAY - 1
     wall = store.count_for_wall(NOON, UTC_DAYS, RESTRICTIONS.appeal_s)
-    active = [row for row in expected if ContactState(row.state) in ACTIVE]
-    due = sum(row[-1] for row in active if row.last_day < DAY <= row.until_day)
-    assert wall.due == due
-    assert wall.lost == sum(row[-1] for row in expected if row.state == "lost")
-    assert wall.done == sum(row[-1] for row in expected if row.last_day == DAY)
+    assert (wall.due, wall.done, wall.overdue, wall.lost) == (due, done, overdue, lost)
+    assert store.calls.team(DAY, NOON)[1] == due
 
 
 def test_counts_are_kept_by_every_way_that_contacts_change(filled: AuthorityStore) -> None:
     draws, desk = np.random.default_rng(7), filled.desk
-    rows = [contact_row(number, f"CASE{number % 2 + 1}", KEYS, os.urandom) for number in range(40)]
+    rows = [
+        replace(
+            contact_row(number, f"CASE{number % 2 + 1}", KEYS, os.urandom),
+            who=f"person {number // 3}".encode(),  # most are near both cases
+        )
+        for number in range(40)
+    ]
     desk.put_contacts(rows)
     check(filled)
     for _ in range(6):
@@ -54,7 +69,7 @@ def test_counts_are_kept_by_every_way_that_contacts_change(filled: AuthorityStor
             replace(
                 rows[number],
                 state=list(ContactState)[draws.integers(0, 7)],
-                last_day=int(DAY - draws.integers(0, 4)),
+                last_day=int(draws.choice([-1, DAY, DAY - 1, DAY - 2, DAY - 3])),
                 until_day=int(DAY + draws.integers(-2, 9)),
             )
             for number in which
@@ -72,10 +87,12 @@ def test_counts_are_kept_by_every_way_that_contacts_change(filled: AuthorityStor
     assert filled.remove_user(USER)  # and, by the references, the case and its contacts
     check(filled)
     assert desk.drop_contacts(DAY + 1)
+    check(filled)
     filled.sum_up_counts()
     check(filled)
     with inside(filled).transactions.reading() as connection:
-        assert connection.execute(sa.select(FOLLOWED_COUNTS)).all() == []
+        for table in (FOLLOWED_COUNTS, FOLLOWED_PEOPLE, PEOPLE_CHANGED):
+            assert connection.execute(sa.select(table)).all() == []
 
 
 def test_nothing_is_counted_of_a_change_that_is_taken_back(filled: AuthorityStore) -> None:

@@ -1,5 +1,6 @@
 """The wall, screens without an operator, the bulletin, and the public page."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from tests.status_world import StatusWorld
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.access.sign_in import SIGN_INS_FROM
+from tracetogether.authority.cases.followed import ContactState
 from tracetogether.authority.open_data.cells import FIGURES
 from tracetogether.authority.oversight.wall import Delay
 from tracetogether.errors import (
@@ -79,6 +81,8 @@ def test_the_wall_asks_as_often_however_many_rows_and_never_reads_contacts(pages
     counts = []
     for cases, contacts in ((0, 0), (30, 900)):
         fill(world.store, world.keys, bytes, cases=cases, contacts=contacts)
+        while world.store.count_changed_people(500, wait=True):
+            pass
         seen: list[str] = []
 
         def note(
@@ -99,15 +103,43 @@ def test_the_wall_asks_as_often_however_many_rows_and_never_reads_contacts(pages
         assert "cases_by_opening" in str(connection.execute(plan).all())
 
 
+def test_a_person_near_two_cases_counts_once_and_is_done_with_one_call(pages: Pages) -> None:
+    world: Any = pages.world
+    authority, near = world.authority, world.user()
+    cases = [authority.casework.open_case(world.user(), NOON, by=CONSOLE) for _ in range(2)]
+    for case in cases:
+        world.take(case, world.heard(near, NOON - 7_200, 90, rssi_dbm=-45), NOON)
+        authority.finder.refresh(case, NOON)
+    first, second = (world.store.desk.contacts_of([case.case_id])[0] for case in cases)
+    assert first.who == second.who
+    counted = authority.wall.figures(NOON, by=VIEWER).counted
+    assert (counted.due, counted.done, counted.overdue) == (1, 0, 0)
+    late = authority.wall.figures(NOON + 2 * SECONDS_PER_DAY, by=VIEWER).counted
+    assert (late.due, late.overdue) == (1, 1)
+    called = replace(first, last_day=first.day, state=ContactState.IN_FOLLOW_UP)
+    world.store.desk.put_contacts([called])
+    counted = authority.wall.figures(NOON, by=VIEWER).counted
+    assert (counted.due, counted.done, counted.lost) == (0, 1, 0)
+    for line in (called, second):
+        world.store.desk.put_contacts([replace(line, state=ContactState.LOST)])
+    assert authority.wall.figures(NOON, by=VIEWER).counted.lost == 1
+    authority.issuance.withdraw(near, NOON)
+    counted = authority.wall.figures(NOON, by=VIEWER).counted
+    assert (counted.due, counted.done, counted.lost) == (0, 0, 0)
+
+
 def test_figures_lead_to_pages_only_for_who_may_see_them(pages: Pages) -> None:
     pages.operator("vera", Role.VIEWER)
     pages.operator("mei", Role.SUPERVISOR)
-    for name, links in (("vera", set()), ("mei", {"/desk/cases", "/desk/follow-up"})):
+    made_of = {"/cases", "/follow-up", "/follow-up?who=lost", "/places", "/"}
+    for name, links in (("vera", {"/"}), ("mei", made_of)):
         visitor = pages.visitor(name)
         status, body = visitor.get("/wall")
         assert status == 200
-        found = {path for path in ("/desk/cases", "/desk/follow-up") if f'href="{path}"' in body}
-        assert found == links, name
+        found = set(re.findall(r'<dt><a href="/desk([^"]*)"', body))
+        assert found - {"/keys"} == links, name
+        for path in found:
+            assert visitor.get(path)[0] == 200, path
         assert "/desk/restrictions" not in body
         assert '<meta http-equiv="refresh" content="60">' in body
         assert "<script" not in body

@@ -57,6 +57,7 @@ from tracetogether.local_days import UTC_NAME
 from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_MINUTE
 
+_PEOPLE_AT_ONCE: Final = 2_000  # whom the wall counts, in one transaction
 _MINUTES_BETWEEN_PURGES: Final = 60
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -273,6 +274,11 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 note(str(error))
         except TraceTogetherError as error:  # the next minute tries again
             note(f"Upkeep failed: {error}")
+        try:
+            while service.store.count_changed_people(_PEOPLE_AT_ONCE, wait=True):
+                pass
+        except TraceTogetherError as error:
+            note(f"People to call were not counted for the wall: {error}")
         try:  # lists that an earlier run of the server, or another process, left to do
             service.finder.work_off(time.time(), after_restart=minute == 0)
         except TraceTogetherError as error:

@@ -23,12 +23,12 @@ class WallShape(AnswerBody):
     cases_today: Annotated[int, path("counted.cases_today")]
     test_to_log: DelayShape
     log_to_call: DelayShape
-    due: Annotated[int, path("counted.due", description="Contacts to be called today.")]
-    done: Annotated[int, path("counted.done", description="Contacts called today.")]
+    due: Annotated[int, path("counted.due", description="People to be called today.")]
+    done: Annotated[int, path("counted.done", description="People called today.")]
     overdue: Annotated[
         int, path("counted.overdue", description="Due, and not called since before yesterday.")
     ]
-    lost: Annotated[int, path("counted.lost")]
+    lost: Annotated[int, path("counted.lost", description="People whom nobody could reach.")]
     places_warned: Annotated[int, path("counted.places", description="In the last 14 days.")]
     in_force: Annotated[
         dict[str, int], path("counted.in_force", description="People restricted, by ground.")

@@ -31,6 +31,7 @@ class Tile:
         figure: as people read it.
         under: further figures, each a line.
         page: of the desk, what the figure is made of; "" without one.
+        query: of the page's address, such as "?who=lost".
         alarm: whether somebody has to act.
     """
 
@@ -39,6 +40,7 @@ class Tile:
     under: Sequence[str] = ()
     page: str = ""
     alarm: bool = False
+    query: str = ""
 
 
 def show_wall(request: PageRequest) -> Response:
@@ -86,8 +88,8 @@ def _tiles(request: PageRequest) -> list[Tile]:
             "/follow-up",
             counted.overdue > 0,
         ),
-        Tile(t("Lost contacts"), f"{counted.lost:,}", (), "/follow-up"),
-        Tile(t("Places warned in 14 days"), f"{counted.places:,}"),
+        Tile(t("Lost contacts"), f"{counted.lost:,}", (), "/follow-up", query="?who=lost"),
+        Tile(t("Places warned in 14 days"), f"{counted.places:,}", (), "/places"),
         Tile(
             t("Restricted now"),
             f"{sum(counted.in_force.values()):,}",
@@ -103,7 +105,10 @@ def _tiles(request: PageRequest) -> list[Tile]:
             counted.appeals_overdue > 0,
         ),
         Tile(
-            t("Phones today"), phones, (t("{count} yesterday", count=before), t("counted hourly"))
+            t("Phones today"),
+            phones,
+            (t("{count} yesterday", count=before), t("counted hourly")),
+            "/",
         ),
         Tile(
             t("Lists fetched by gates"),
@@ -116,10 +121,10 @@ def _tiles(request: PageRequest) -> list[Tile]:
 
 def _delay(t: Texts, name: str, delay: Delay) -> Tile:
     if delay.median_s is None or delay.most_s is None:
-        return Tile(name, "–", (t("no case yet"),))
+        return Tile(name, "–", (t("no case yet"),), "/cases")
     most = t("90 % within {span}", span=_span(t, delay.most_s))
     of = t.plural("the newest case", "the newest {count} cases", delay.cases)
-    return Tile(name, _span(t, delay.median_s), (most, of))
+    return Tile(name, _span(t, delay.median_s), (most, of), "/cases")
 
 
 def _span(t: Texts, seconds: float) -> str:

@@ -17,7 +17,7 @@ from tracetogether.adapters.sql_store.databases import (
     quoted,
     store_error,
 )
-from tracetogether.adapters.sql_store.figure_tables import FOLLOWED_COUNTS
+from tracetogether.adapters.sql_store.figure_tables import FOLLOWED_PEOPLE, PEOPLE_CHANGED
 from tracetogether.adapters.sql_store.migrating import migrate, revision_of
 from tracetogether.adapters.sql_store.tables import DAILY, METADATA
 from tracetogether.errors import StoreError
@@ -25,11 +25,17 @@ from tracetogether.whole_file import PRIVATE
 
 _OURS: Final = (
     "refuse_change",
-    *(f"followed_counts_{event}" for event in ("insert", "delete", "update")),
+    *(
+        f"{name}_{event}"
+        for name in ("followed_counts", "people_changed")
+        for event in ("insert", "delete", "update")
+    ),
 )
 """Functions that the migrations make on PostgreSQL; they are dropped with the tables."""
-_COUNTED: Final = FOLLOWED_COUNTS.name
-"""The table that triggers fill while the rows that they count are copied."""
+_COUNTED: Final = "followed_counts"
+"""The table that triggers of schemas 0021 to 0025 fill while the counted rows are copied."""
+_CHANGED: Final = PEOPLE_CHANGED.name
+"""The table that triggers fill while lines are copied, although these are counted already."""
 _ROWS_AT_ONCE: Final = 2_000
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -98,9 +104,9 @@ def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
                 _check_unchanged(connection, seen, database.place)
             _empty(connection, database.place)
             migrate(connection)
-            for table in METADATA.sorted_tables:
-                if table is FOLLOWED_COUNTS:
-                    continue
+            for table in _tables_in_order():
+                if table is PEOPLE_CHANGED:
+                    connection.execute(table.delete())
                 names = [column.name for column in table.columns]
                 if table in DAILY:
                     days = file.execute(f'SELECT DISTINCT day FROM "{table.name}"').fetchall()  # noqa: S608 - a table of our own
@@ -198,9 +204,13 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
         tables = [
             name
             for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if name not in {"alembic_version", _COUNTED} and not name.startswith("sqlite_")
+            if name != "alembic_version" and not name.startswith("sqlite_")
         ]
-        for table in tables:
+        if FOLLOWED_PEOPLE.name not in tables and _COUNTED in tables:
+            tables.remove(_COUNTED)
+        for table in sorted(tables, key=_CHANGED.__eq__):
+            if table == _CHANGED:
+                copy.execute(f'DELETE FROM "{_CHANGED}"')  # noqa: S608 - a table of our own
             names = [row[1] for row in copy.execute(f'PRAGMA table_info("{table}")')]
             marks = ", ".join("?" * len(names))
             insert = f'INSERT INTO "{table}" ({quoted(names)}) VALUES ({marks})'  # noqa: S608 - names of our own
@@ -215,6 +225,11 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
                 raise store_error(error, f"table {table} can't be read", kind) from None
         copy.commit()
         copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _tables_in_order() -> list[sa.Table]:
+    """Return all tables, each after those that it refers to, and the triggers' one at the end."""
+    return sorted(METADATA.sorted_tables, key=lambda table: table is PEOPLE_CHANGED)
 
 
 def _select(table: str, names: list[str]) -> str:

@@ -22,6 +22,7 @@ _AUDIT_LOCK: Final = 0x7472_6163_0001  # number of an advisory lock; any number 
 _DAYS_LOCK: Final = 0x7472_6163_0002
 _STATUS_LOCK: Final = 0x7472_6163_0003
 _PRESENCE_LOCK: Final = 0x7472_6163_0004
+_PEOPLE_LOCK: Final = 0x7472_6163_0005
 
 NO_ROOM: Final = "free some space on that disk and try again"
 BUSY: Final = "another program is writing to it; try again"
@@ -146,6 +147,9 @@ class Sqlite(_Engines):
     def lock_presence(self, connection: sa.Connection) -> None:
         """Do nothing: a transaction that writes already holds the only lock."""
 
+    def lock_people(self, connection: sa.Connection) -> None:
+        """Do nothing: a transaction that writes already holds the only lock."""
+
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Do nothing: one table holds all days."""
 
@@ -253,6 +257,10 @@ class Postgres(_Engines):
     def lock_presence(self, connection: sa.Connection) -> None:
         """Take the lock of visits, trips and packages until the transaction ends."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PRESENCE_LOCK)))
+
+    def lock_people(self, connection: sa.Connection) -> None:
+        """Take the lock of the counts of people until the transaction ends."""
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PEOPLE_LOCK)))
 
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Add the partitions of a day where they are missing."""

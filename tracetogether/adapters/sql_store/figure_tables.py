@@ -30,7 +30,22 @@ FOLLOWED_COUNTS: Final = sa.Table(
     *map(_number, ("last_day", "until_day", "day", "rows")),
     sa.Index("followed_counts_each", "state", "last_day", "until_day", "day"),
 )
-"""How many contacts have the same state and days; triggers keep it."""
+"""How many people have the same state and days, in rows to be added up."""
+FOLLOWED_PEOPLE: Final = sa.Table(
+    "followed_people",
+    METADATA,
+    sa.Column("who", sa.LargeBinary, primary_key=True, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    *map(_number, ("last_day", "until_day", "day")),
+)
+"""As what each person is counted."""
+PEOPLE_CHANGED: Final = sa.Table(
+    "people_changed",
+    METADATA,
+    sa.Column("who", sa.LargeBinary, nullable=False),
+    sa.Index("people_changed_by_who", "who"),
+)
+"""People who have a line that changed since they were counted; triggers write it."""
 DAILY_COUNTS: Final = sa.Table(
     "daily_counts",
     METADATA,

@@ -5,12 +5,19 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.figure_tables import FOLLOWED_COUNTS
+from tracetogether.adapters.sql_store.databases import parts_of
+from tracetogether.adapters.sql_store.figure_tables import (
+    FOLLOWED_COUNTS,
+    FOLLOWED_PEOPLE,
+    PEOPLE_CHANGED,
+)
 from tracetogether.adapters.sql_store.rows import TableAccess
 from tracetogether.adapters.sql_store.tables import (
     APPEALS,
     CASES,
     COUNTS,
+    FOLLOWED,
+    HEARD_AT_PLACES,
     LISTS_DUE,
     REPORTED_VISITS,
     RESTRICTIONS,
@@ -26,6 +33,8 @@ from tracetogether.local_days import LocalDays
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
+_DUE, _LOST, _OVER = "due", "lost", "over"
+"""As what a person is counted: somebody is to call, gave up, or has nothing to do."""
 _WARNED: Final = [WarningState.RELEASED.value, WarningState.PUBLISHED.value]
 _KEYS: Final = (
     FOLLOWED_COUNTS.c.state,
@@ -73,8 +82,37 @@ class WallTables(TableAccess):
         row = self._first(sa.select(*sums).where(which))
         return tuple(int(count or 0) for count in (row or {}).values())
 
+    def count_changed_people(self, at_most: int, *, wait: bool) -> int:
+        """Count again people whose lines have changed; return how many these were.
+
+        Triggers note who has changed. To count in the triggers themselves, tracers who call at
+        once would have to wait for each other on PostgreSQL.
+
+        Args:
+            at_most: how many people.
+            wait: wait while others write.
+
+        Raises:
+            BusyError: others write, and ``wait`` is False.
+        """
+        if self._first(sa.select(PEOPLE_CHANGED.c.who).limit(1)) is None:
+            return 0
+        some = sa.select(PEOPLE_CHANGED.c.who).distinct().limit(at_most)
+        gone = PEOPLE_CHANGED.delete().where(PEOPLE_CHANGED.c.who.in_(some))
+        with self._transactions.writing(relaxed_durability=True, wait=wait) as connection:
+            self._database.lock_people(connection)
+            changed = set(connection.execute(gone.returning(PEOPLE_CHANGED.c.who)).scalars())
+            for part in parts_of(sorted(changed)):
+                theirs = FOLLOWED_PEOPLE.c.who.in_(part)
+                connection.execute(_counts_of(theirs, -1))
+                before = connection.execute(FOLLOWED_PEOPLE.delete().where(theirs)).rowcount
+                after = connection.execute(_summed_up(part)).rowcount
+                connection.execute(_counts_of(theirs, 1))
+                self._transactions.settle_after(before - after)
+        return len(changed)
+
     def sum_up_counts(self) -> None:
-        """Add up the kept counts of followed contacts, which then cost less to read."""
+        """Add up the kept counts of people, which then cost less to read."""
         names = [column.name for column in (*_KEYS, FOLLOWED_COUNTS.c.rows)]
         with self._transactions.writing() as connection:
             gone = connection.execute(FOLLOWED_COUNTS.delete().returning(*FOLLOWED_COUNTS.columns))
@@ -89,15 +127,47 @@ class WallTables(TableAccess):
 
 
 def _contacts(today: int) -> sa.Executable:
-    row, active = FOLLOWED_COUNTS.c, FOLLOWED_COUNTS.c.state.in_(_ACTIVE)
-    due = sa.and_(active, row.last_day < today, row.until_day >= today)
+    row = FOLLOWED_COUNTS.c
+    due = sa.and_(row.state == _DUE, row.last_day < today, row.until_day >= today)
     waits = sa.case((row.last_day < 0, row.day), else_=row.last_day)
     return sa.select(
         _rows(due).label("due"),
         _rows(row.last_day == today).label("done"),
         _rows(sa.and_(due, waits < today - 1)).label("overdue"),
-        _rows(row.state == ContactState.LOST.value).label("lost"),
+        _rows(row.state == _LOST).label("lost"),
     )
+
+
+def _counts_of(which: sa.ColumnElement[bool], sign: int) -> sa.Insert:
+    """Return the statement that adds people to the counts, or takes them away."""
+    keys = [FOLLOWED_PEOPLE.c[column.name] for column in _KEYS]
+    counted = sa.select(*keys, sign * sa.func.count()).where(which).group_by(*keys)
+    return FOLLOWED_COUNTS.insert().from_select([*_KEYS, FOLLOWED_COUNTS.c.rows], counted)
+
+
+def _summed_up(people: Sequence[bytes]) -> sa.Insert:
+    """Return the statement that sums the lines of each person up in one row.
+
+    Somebody is to call a person on a day if a line asks for it, and no line has an outcome of that
+    day: so the latest outcome of all lines counts, and the end of the longest follow-up.
+    """
+    row = FOLLOWED.c
+    active, lost = row.state.in_(_ACTIVE), row.state == ContactState.LOST.value
+    counts = sa.or_(row.state != ContactState.CASUAL.value, row.last_day >= 0)
+    state = sa.case((_any(active), _DUE), (_any(lost), _LOST), else_=_OVER)
+    summed = sa.select(
+        row.who,
+        state,
+        sa.func.max(row.last_day),
+        sa.func.coalesce(sa.func.max(sa.case((active, row.until_day))), -1),
+        sa.func.coalesce(sa.func.min(sa.case((active, row.day))), -1),
+    )
+    summed = summed.where(row.who.in_(people)).group_by(row.who).having(_any(counts))
+    return FOLLOWED_PEOPLE.insert().from_select(list(FOLLOWED_PEOPLE.c), summed)
+
+
+def _any(which: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.func.max(sa.case((which, 1), else_=0)) == 1
 
 
 def _rows(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
@@ -133,10 +203,13 @@ def _others(midnight: float, since: float) -> sa.Executable:
     places = sa.select(sa.func.count(sa.distinct(visit.place_tag))).where(
         visit.state.in_(_WARNED), visit.released_at_s >= since
     )
+    # Each warning of a registered place puts all its digests in at one moment.
+    at = HEARD_AT_PLACES.c.released_at_s
+    registered = sa.select(sa.func.count(sa.distinct(at))).where(at >= since)
     lists = sa.select(sa.func.count()).select_from(LISTS_DUE)
     return sa.select(
         cases.scalar_subquery().label("cases"),
-        places.scalar_subquery().label("places"),
+        (places.scalar_subquery() + registered.scalar_subquery()).label("places"),
         lists.scalar_subquery().label("lists"),
     )
 

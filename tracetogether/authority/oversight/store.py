@@ -49,8 +49,16 @@ class AuthorityStore(
         """Return the sums of a count in the windows from each of these times on."""
         ...
 
+    def count_changed_people(self, at_most: int, *, wait: bool) -> int:
+        """Count again people whose lines have changed; return how many these were.
+
+        Raises:
+            BusyError: others write, and ``wait`` is False.
+        """
+        ...
+
     def sum_up_counts(self) -> None:
-        """Add up the kept counts of followed contacts, which then cost less to read."""
+        """Add up the kept counts of people, which then cost less to read."""
         ...
 
     def probe(self, *, write: bool) -> None:

@@ -1,6 +1,7 @@
 """The wall: figures of today for a screen. They name nobody, and cost little however many rows."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from typing import Final, Self
@@ -9,12 +10,15 @@ from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.open_data.publishing import PHONES
 from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.store import AuthorityStore
+from tracetogether.errors import StoreError
 from tracetogether.local_days import LocalDays
 from tracetogether.parameters import RESTRICTIONS
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 NEWEST_CASES: Final = 250  # whose delays are shown
 NEWEST_DAYS: Final = 14
+PEOPLE_AT_ONCE: Final = 500
+"""How many people the wall counts again itself after their lines changed; upkeep does the rest."""
 LISTS_GIVEN: Final = "lists-given"
 """Under which name it is counted how often gates fetched the list of revoked passes."""
 LIST_AGES: Final = (15 * SECONDS_PER_MINUTE, SECONDS_PER_HOUR, SECONDS_PER_DAY)
@@ -52,10 +56,11 @@ class Counted:
         cases_today: cases opened since midnight.
         times: of the newest cases: day of the test (number), arrival of the first log, first call
             (epoch seconds, or None).
-        due, done, overdue: contacts to be called today; called today; not called since before
-            yesterday.
-        lost: contacts who could not be reached.
-        places: places whose visitors were warned in the last 14 days.
+        due, done, overdue: people to be called today; called today; to be called, and not called
+            since before yesterday. A person near several cases counts once.
+        lost: people who could not be reached, and whom nobody calls any more.
+        places: places whose visitors were warned in the last 14 days: by posters once for each day
+            on which cases reported the place, registered ones once for each warning.
         in_force: people restricted now, by ground.
         without_evidence: those of them without evidence.
         appeals, appeals_overdue: open ones; those that wait for more than 48 hours.
@@ -111,6 +116,8 @@ class Wall:
     def figures(self, now: float, *, by: Caller) -> WallFigures:
         """Return the figures at ``now`` (epoch seconds)."""
         by.require(Action.SHOW_WALL)
+        with suppress(StoreError):  # it is full, or somebody writes: the next minute counts them
+            self.store.count_changed_people(PEOPLE_AT_ONCE, wait=False)
         counted = self.store.count_for_wall(now, self.days, RESTRICTIONS.appeal_s)
         today = self.days.day(now)
         daily = [self.store.open_data.daily(day).get(PHONES) for day in (today, today - 1)]
