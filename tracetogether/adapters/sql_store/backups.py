@@ -33,7 +33,7 @@ _OURS: Final = (
 )
 """Functions that the migrations make on PostgreSQL; they are dropped with the tables."""
 _COUNTED: Final = "followed_counts"
-"""The table that triggers of schemas 0021 to 0025 fill while the counted rows are copied."""
+"""The table that triggers of schemas 0021 to 0026 fill while the counted rows are copied."""
 _CHANGED: Final = PEOPLE_CHANGED.name
 """The table that triggers fill while lines are copied, although these are counted already."""
 _ROWS_AT_ONCE: Final = 2_000

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0026"
-down_revision = "0025"
+revision = "0027"
+down_revision = "0026"
 
 _COUNTED = ("state", "last_day", "until_day", "day")
 _WATCHED = ("who", *_COUNTED)
