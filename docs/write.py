@@ -59,6 +59,7 @@ _NEARNESS = (
     ("both.json", "simulate nearness train-carriage --seeds 8 --logs both --json"),
     ("bounds.json", "simulate nearness --seeds 3 --estimator none --bounds --json"),
 )
+_PLACED = "classroom train-carriage hawker-centre --adoption 0.3 --adoption 0.8"
 _SWEEP = "city sweep singapore-2020 --vary app.adoption=0,0.1,0.2,0.32,0.45,0.6,0.8,1 --seeds 10 -o"
 WORKS = {
     "cli": Work("reference/write_cli.py", ("reference/cli.md",), 0.1, "test_docs.py"),
@@ -155,6 +156,19 @@ WORKS = {
         ("explanation/simulation.md",),
         15.0,
         "simulations/test_later_scans_study.py",
+    ),
+    "places": Work(
+        "explanation/write_places.py {folder}/dark.json {folder}/lit.json {folder}/crowds.json",
+        ("explanation/visits.md",),
+        8.0,
+        before=(
+            ("dark.json", "simulate places classroom --all-locked --seeds 3 --json"),
+            (
+                "lit.json",
+                "simulate places classroom --all-locked --set lit_every_s=720 --seeds 3 --json",
+            ),
+            ("crowds.json", f"simulate places {_PLACED} --seeds 5 --json"),
+        ),
     ),
     "border": Work(
         "explanation/write_border.py {folder}/border.json",

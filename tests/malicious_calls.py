@@ -299,6 +299,7 @@ COMMANDS: dict[str, Words] = {
     "simulate gates": each("{evil}", "lift --set {evil}", "lift --least-chance {evil}"),
     "simulate keys": each("", "--json"),
     "simulate list": each("", "--json"),
+    "simulate places": each("{evil}", "lift --set {evil}", "lift --adoption {evil}"),
     "simulate nearness": each("{evil}", "lift --set {evil}", "lift --estimator {evil}"),
     "simulate protocols": each(
         "{evil}",

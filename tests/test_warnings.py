@@ -228,6 +228,16 @@ def test_everything_goes_on_time() -> None:
     assert list(kept.visits_of(first.case_id)) + list(kept.trips_of(first.case_id)) == []
 
 
+def test_many_who_report_a_flight_do_not_publish_it() -> None:
+    """How many were aboard is what a tracer heard of the carrier, not how many phones say so."""
+    world = PresenceWorld.new()
+    for _ in range(21):
+        world.report(world.case_of(), trips=[SentTrip("SQ322", "2020-05-02")])
+    assert len(world.authority.warnings.waiting(by=MEI)[1]) == 21
+    assert world.authority.publishing.publish(NEXT) == 0
+    assert world.trip_lists(NEXT) == {}
+
+
 def test_trips_are_listed_with_twenty_aboard_and_without_seats() -> None:
     world = PresenceWorld.new()
     case = world.case_of()

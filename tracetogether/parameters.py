@@ -301,6 +301,10 @@ class OpenDataRules:
 OPEN_DATA: Final = OpenDataRules()
 OPEN_FIGURE_BITS: Final = 0.62  # log2(2 e / (1 + e)) = 0.55, and what 2,000 bets differ by
 OPEN_TOTAL_BITS: Final = 0.82  # log2(2 e² / (1 + e²)): a total and one of its parts, epsilon 2
+CHANCE_BITS: Final = 0.03  # of a link that must not beat a guess: an advantage of 0.01 is 0.029
+SEALED_VISIT_BITS: Final = 12.0  # to who has seen the poster: 14 days in steps of 10 minutes, 11
+TRIP_CHECK_BITS: Final = 8.0  # to who watches a check of a trip: one of 256 parts of a day
+STAY_BITS: Final = 2.0  # to the authority, of a case in an hour: at which of four places it was
 
 UPLOAD_PIN_DIGITS: Final = 8
 UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR  # goes by SMS or letter

@@ -1,10 +1,12 @@
 """The floor of a venue: walls, doors and furniture, for pictures and pages."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from simulations.places.venue import SEAT_DEPTH_M, Room
+from simulations.settings.keys import PlaceKeys
 from tracetogether.picture_style import FLOOR, GRID, QUIET, WALL
 from tracetogether.units import Floats
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 _BEHIND_M: Final = 0.12  # from a sitting person's middle to the middle of the seat
 _SEAT_M: Final = 0.42
+DEVICE: Final = "#6b3fa0"
 _DESK_M: Final = (0.35, 0.45)  # from the middle of a person to the near side of a desk; its depth
 
 
@@ -71,6 +74,31 @@ def _names(room: Room) -> list[list[Any]]:
         return []
     corners = np.round(room.walls.rooms[:, [0, 3]], 2).tolist()
     return [[*corner, name] for corner, name in zip(corners, room.plan.names, strict=True)]
+
+
+def devices(places: Sequence[PlaceKeys], room: Room) -> list[tuple[float, float, str]]:
+    """Return x, y and name of each place's device, metres from the middle of the venue.
+
+    A place without a name is called by its number.
+    """
+    return [
+        (
+            place.at[0] - room.length_m / 2,
+            place.at[1] - room.width_m / 2,
+            place.name or f"place {number}",
+        )
+        for number, place in enumerate(places, start=1)
+    ]
+
+
+def draw_devices(axes: "Axes", places: Sequence[PlaceKeys], room: Room) -> None:
+    """Draw the device of each place, with its name."""
+    for x, y, name in devices(places, room):
+        axes.plot(
+            [x], [y], marker="D", markersize=7, color=DEVICE, markeredgecolor="white", zorder=6
+        )
+        # A name is text: `$` begins no formula.
+        axes.text(x + 0.25, y + 0.2, name, fontsize=8, color=DEVICE, zorder=6, parse_math=False)
 
 
 def draw_floor(axes: "Axes", room: Room) -> "Patch":

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from simulations.pages.kept_run import KeptRun
 from simulations.pages.outcomes import KINDS, WORDS, ContactOutcome, OutcomeColumns
-from tracetogether.svg import box, circle, line, path, picture, text, titled
+from tracetogether.svg import area, box, circle, line, path, picture, text, titled
 from tracetogether.units import Floats, Ints
 
 _WIDTH, _HEIGHT = 460.0, 400.0
@@ -139,6 +139,14 @@ def person_mark(kinds: str) -> Markup:
         '<svg class="picture key" width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">'
         "{}</svg>"
     ).format(circle(7, 7, 5.5, f"person {kinds}"))
+
+
+def device_mark() -> Markup:
+    """Return the device of a place as on the plan, for a key."""
+    return Markup(
+        '<svg class="picture key" width="14" height="14" viewBox="0 0 14 14" aria-hidden="true">'
+        "{}</svg>"
+    ).format(area([(1, 7), (7, 1), (13, 7), (7, 13)], "device"))
 
 
 def flow_bar(counts: Sequence[tuple[ContactOutcome, int]]) -> Markup:

@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 from markupsafe import Markup
 
-from simulations.pages.floor import floor_columns
+from simulations.pages.floor import devices, floor_columns
 from simulations.pages.kept_run import KeptRun
 from simulations.pages.outcomes import KINDS, ContactOutcome, OutcomeColumns
 from simulations.pages.report import best_tick
-from tracetogether.svg import area, box, circle, line, picture, text
+from tracetogether.svg import area, box, circle, line, picture, text, titled
 from tracetogether.units import Floats, Ints
 
 _WIDTH: Final = 1120.0
@@ -19,6 +19,7 @@ _MOST_HEIGHT: Final = 680.0
 _LEAST_HEIGHT: Final = 120.0
 _MARGIN_M: Final = 0.6
 _BODY_M: Final = 0.2
+_DEVICE_PX: Final = 16.0
 _SEAT_M: Final = 0.26
 _LEAST_RADIUS, _MOST_RADIUS = 3.5, 10.0
 LINKED: Final = (
@@ -137,6 +138,7 @@ def drawn_plan(
         Markup('<g class="people">{}</g>').format(
             Markup("").join(_people(run, tick, moment, verdicts, scale))
         ),
+        Markup('<g class="devices">{}</g>').format(Markup("").join(_devices(run, scale))),
     ]
     return picture(scale.width, scale.height, about, parts, kind="plan")
 
@@ -178,6 +180,18 @@ def _floor(run: KeptRun, scale: PlanScale) -> Iterator[Markup]:
     for x, y, name in columns["names"]:
         left, top = scale.at(x, y)
         yield text(left + 5, top + 16, name, "quiet small")
+
+
+def _devices(run: KeptRun, scale: PlanScale) -> Iterator[Markup]:
+    """Yield the device of each place, with its name."""
+    if run.room is None or run.scenario is None:
+        return
+    half = _DEVICE_PX / 2
+    for x, y, name in devices(run.scenario.places, run.room):
+        left, top = scale.at(x, y)
+        corners = [(left - half, top), (left, top - half), (left + half, top), (left, top + half)]
+        yield titled(name, area(corners, "device"))
+        yield text(left + half + 4, top - 4, name, "device-name small")
 
 
 def _links(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulations.one_run import Run
-from simulations.pages.floor import draw_floor
+from simulations.pages.floor import draw_devices, draw_floor
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture, Room
 from simulations.scores.scoring import CaseScore, ContactScore
@@ -157,6 +157,7 @@ def _draw_plan(axes: "Axes", run: Run, case: CaseScore) -> None:
         near.set_clip_path(floor)
     _draw_links(axes, xy, case.person, verdicts)
     _draw_people(axes, xy, case.person, run.app, verdicts)
+    draw_devices(axes, run.scenario.places, venue)
     axes.set_xlim(-half_x - 0.5, half_x + 0.5)
     axes.set_ylim(-half_y - 0.45, half_y + 0.45)
     axes.set_aspect("equal")

@@ -13,6 +13,7 @@ from simulations.pages.adoption_curve import adoption_curve, sweep_text
 from simulations.pages.kept_run import KeptRun, read_kept_run
 from simulations.pages.outcome_charts import (
     adoption_chart,
+    device_mark,
     flow_bar,
     link_mark,
     outcome_chart,
@@ -42,6 +43,7 @@ from simulations.pages.report_tables import (
     place_rows,
     settings_of,
     share_cell,
+    stay_rows,
     system_rows,
     trust_rows,
 )
@@ -187,6 +189,7 @@ def _run(run: KeptRun, lines: OutcomeColumns, longest: float) -> dict[str, Any]:
         "systems": system_rows(run),
         "distance": distance_rows(run),
         "places": place_rows(run, lines),
+        "stays": stay_rows(run),
         "battery": battery_rows(run),
         "lost": lost_rows(run),
         "settings": settings_of(manifest),
@@ -240,6 +243,8 @@ def _keys(
     keys = [(person_mark("app"), "has the app")]
     if len(run.app) < run.people:
         keys.append((person_mark(""), "has no app"))
+    if run.scenario is not None and run.scenario.places:
+        keys.append((device_mark(), "device of a place"))
     if moment is None:
         return keys[len(run.app) == 0 :]
     keys.insert(0, (person_mark("app case"), "index case"))

@@ -277,6 +277,26 @@ def lost_rows(run: KeptRun) -> list[tuple[str, str]]:
     ]
 
 
+def stay_rows(run: KeptRun) -> list[tuple[str, str]]:
+    """Return what the stays at places said, beside the truth; none if the run has no places."""
+    scores: Mapping[str, Any] = run.scores.get("places") or {}
+    if not scores:
+        return []
+
+    def share(name: str) -> str:
+        value = scores[name]
+        return "–" if value is None else percent_text(value)
+
+    return [
+        ("stays, the person was there", f"{scores['right']:,}"),
+        ("stays, the person was not", f"{scores['wrong']:,}"),
+        ("pairs who were at one place for 15 minutes", f"{scores['shared']:,}"),
+        ("of them, found by stays", share("shared_found")),
+        ("found by stays, though they were not", share("shared_falsely")),
+        ("people warned for a case, on average", f"{scores['warned_per_case']:.1f}"),
+    ]
+
+
 def battery_rows(run: KeptRun) -> list[tuple[str, str]]:
     """Return battery per hour by operating system."""
     return [

@@ -11,7 +11,7 @@ from typing import Final
 
 from simulations.streams import Streams
 from simulations.studies.leaks_of_visits import mutual_bits
-from simulations.studies.ledger_rows import CHANCE_BITS, LedgerRow
+from simulations.studies.ledger_rows import LedgerRow
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.batch import TempIDBatch
@@ -24,6 +24,7 @@ from tracetogether.device import PayloadWritten
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.node import Node
 from tracetogether.node.radio import Radio, Report
+from tracetogether.parameters import CHANCE_BITS, STAY_BITS
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_HOUR
 
@@ -81,7 +82,7 @@ def place_rows(authority: Authority, start: float, seed: int) -> list[LedgerRow]
             actor="the authority, of a case",
             learns="where the case was in an hour",
             bits=mutual_bits(stays, read),
-            budget=float(_PLACES.bit_length() - 1),
+            budget=STAY_BITS,
             accepted=True,
             played=f"a log of {_HOURS} hours at {_PLACES} places is uploaded; the service's stays",
         ),

@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 
 from simulations.streams import Streams
-from simulations.studies.ledger_rows import CHANCE_BITS, LedgerRow
+from simulations.studies.ledger_rows import LedgerRow
 from tracetogether.crypto import sha256
 from tracetogether.errors import SealError
-from tracetogether.parameters import VISITS
+from tracetogether.parameters import CHANCE_BITS, SEALED_VISIT_BITS, TRIP_CHECK_BITS, VISITS
 from tracetogether.presence.asking import ask_for_warnings
 from tracetogether.presence.packages import WarningPackage
 from tracetogether.presence.posters import Poster, make_poster
@@ -34,9 +34,6 @@ _MOST_VISITS: Final = 60
 _TRAINS: Final = 10_000
 _CARS: Final = 16
 _SEALED: Final = 200
-_PREFIX_BITS: Final = 8.0
-_TIME_BITS: Final = 12.0
-"""A time within 14 days in steps of 10 minutes has 11 bits, how long it lasts a little more."""
 
 
 def visit_rows(start: float, seed: int) -> list[LedgerRow]:
@@ -161,7 +158,7 @@ def _poster_row(start: float, seed: int) -> LedgerRow:
         learns="when a case was at the place, to 10 minutes: warnings are for this, and a poster "
         "that is changed ends it",
         bits=math.log2(VISITS.published_days * 144),
-        budget=_TIME_BITS,
+        budget=SEALED_VISIT_BITS,
         accepted=True,
         played=f"{2 * _SEALED} sealed visits to two places, one poster known: {opened} open, all "
         "of its place; without a poster none does.",
@@ -194,7 +191,7 @@ def _trip_row() -> LedgerRow:
         learns="which trip somebody looks up: its day, and on a day of more than 5 MB one of 256 "
         "parts",
         bits=math.log2(runs) - left,
-        budget=_PREFIX_BITS,
+        budget=TRIP_CHECK_BITS,
         accepted=True,
         played=f"all {runs} cars of a day's trains by prefix; the smallest part still has "
         f"{min(prefixes.values())} of them.",

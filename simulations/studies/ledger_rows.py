@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simulations.studies.linking import LinkedActs
+from tracetogether.parameters import CHANCE_BITS
 
-CHANCE_BITS: Final = 0.03
-"""Budget of a link that must not be better than a guess: an advantage of 0.01 is 0.029 bits."""
 MOST_ADVANTAGE: Final = 0.01
 """Largest advantage over a guess in a link that must not be better than one."""
 

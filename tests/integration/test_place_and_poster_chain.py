@@ -1,7 +1,7 @@
 """From a place and a poster at the door to warnings on phones: every step as people do it.
 
-A device speaks on the virtual Bluetooth link, phones note it, one of them becomes a case and uploads
-its log and visits over HTTP, and a tracer warns on the command line.
+A device speaks on the virtual Bluetooth link and phones note it. One of them is a case's, and
+uploads its log and visits over HTTP. A tracer warns on the command line.
 """
 
 import asyncio

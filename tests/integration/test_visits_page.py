@@ -68,7 +68,7 @@ def test_the_fourteen_days_are_a_picture_and_a_table(site: Pages, case: Case) ->
     assert "2 people nearby" in picture[0]
     assert "&lt;b&gt;Cinema&lt;/b&gt; &amp; bar" in picture[0]
     assert "<b>Cinema" not in page
-    assert "Visit: Café, 03:00–04:00" in picture[0]
+    assert "Visit: Café, Lane 1, 03:00–04:00" in picture[0]
     row = re.search(r'<th scope="row">2020-05-03</th>.*?</tr>', page, re.DOTALL)
     assert row is not None
     assert "06:00 (2)" in row[0]

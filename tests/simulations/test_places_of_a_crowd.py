@@ -121,18 +121,3 @@ def test_a_second_place_follows_the_first_and_no_number_is_left_out() -> None:
     assert [place.at for place in loaded.places] == [(4.5, 3.5), (1.0, 1.0)]
     with pytest.raises(ScenarioError, match="no number 3"):
         load_scenario("classroom", {**PLACE, "places.3.at": "[1, 1]"})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_one_place_lets_a_lesson_of_locked_iphones_find_contacts(seed: int) -> None:
-    without, found = (
-        score_run(
-            run(load_scenario("classroom", LOCKED | place), seed=seed, fidelity="vectorized")
-        ).scores
-        for place in ({}, PLACE)
-    )
-    assert without.tif is not None
-    assert without.tif.median == 0.0
-    assert found.tif is not None
-    assert found.tif.median >= 0.2

@@ -72,6 +72,34 @@ def data_of(page: str) -> dict[str, Any]:
     return dict(json.loads(re.findall(r'class="data">(\{.*?)</script>', page, re.DOTALL)[0]))
 
 
+def test_places_are_on_the_plan_by_name_and_their_stays_beside_the_truth(tmp_path: Path) -> None:
+    settings = {
+        "count": "8",
+        "duration_s": "1300",
+        "places.1.at": "[2, 3.5]",
+        "places.1.name": STRANGE,
+        "places.2.at": "[4.5, 6]",
+    }
+    save_page(
+        kept(run(load_scenario("classroom", settings), seed=1), tmp_path / "run"),
+        tmp_path / "p.html",
+    )
+    shown = (tmp_path / "p.html").read_text("utf-8")
+    drawn = re.findall(r'<g><title>([^<]*)</title><polygon points="[^"]*" class="device"/>', shown)
+    assert drawn == [html.escape(STRANGE), "place 2"]
+    assert STRANGE not in shown
+    assert html.escape(STRANGE) in shown
+    words = plain(shown)
+    assert "device of a place" in words
+    assert "place 2" in words
+    assert "stays, the person was there" in words
+
+
+def test_a_run_without_places_says_nothing_of_them(page: str) -> None:
+    assert 'class="device"' not in page
+    assert "device of a place" not in plain(page)
+
+
 def test_outcomes_are_those_of_the_scores(folder: Path, short_run: Run) -> None:
     kept_run = read_kept_run(folder)
     lines = outcomes_of(kept_run)

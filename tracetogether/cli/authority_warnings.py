@@ -48,7 +48,7 @@ def list_warnings(case_id: str | None, folder: Path, *, as_json: bool) -> None:
     shown_visits = table(
         visits,
         (fixed("visit"), lambda row: row.kept.visit_id),
-        (fixed("case"), lambda row: row.kept.case_id),
+        (fixed("case"), lambda row: row.case_id),
         ("place", place_text),
         (f"from ({days.name})", lambda row: days.text(row.visit.start) if row.visit else ""),
         ("to", lambda row: days.text(row.visit.end) if row.visit else ""),
@@ -57,7 +57,7 @@ def list_warnings(case_id: str | None, folder: Path, *, as_json: bool) -> None:
     shown_trips = table(
         trips,
         (fixed("trip"), lambda row: row.kept.trip_id),
-        (fixed("case"), lambda row: row.kept.case_id),
+        (fixed("case"), lambda row: row.case_id),
         ("service", trip_text),
         (right("aboard"), lambda row: "" if row.kept.aboard is None else str(row.kept.aboard)),
         ("rows", lambda row: f"{row.first_row}-{row.last_row}" if row.first_row else ""),

@@ -28,6 +28,7 @@ _LISTED: Final[Mapping[str, str]] = MappingProxyType(
         "list": "List the scenarios that come with the library.",
         "nearness": "Measure estimators of minutes and of P(contact) in each SCENARIO, by "
         "default in all.",
+        "places": "Say what a place adds in each SCENARIO: to contacts found, and to shared air.",
         "protocols": "Play SCENARIO under every protocol: who is found, what it costs, what "
         "attacks yield.",
         "report": "Make one HTML page of a kept run, or of two side by side.",
@@ -53,6 +54,7 @@ _PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "keys": "tracetogether.cli.simulate_scenario:keys",
         "list": "tracetogether.cli.simulate_scenario:list_scenarios",
         "nearness": "tracetogether.cli.simulate_nearness:measure",
+        "places": "tracetogether.cli.simulate_places:study_one_place",
         "protocols": "tracetogether.cli.simulate_protocols:compare",
         "report": "tracetogether.cli.simulate_scenario:report",
         "run": "tracetogether.cli.simulate_run:run_scenario",

@@ -33,14 +33,17 @@ class SeatRule:
 TRAIN: Final = SeatRule(
     "train",
     near_rows=3,
-    source="Hu et al. 2020, doi 10.1093/cid/ciaa1057: passengers within three rows and five "
-    "columns were followed up; from memory",
+    source="Hu et al., Clinical Infectious Diseases 72 (2021) 604, doi 10.1093/cid/ciaa1057: "
+    "its contacts are passengers within three rows and five columns of a case. Read in the "
+    "summary of the University of Southampton, not in the paper.",
 )
 FLIGHT: Final = SeatRule(
     "flight",
     near_rows=2,
-    source="WHO, Tuberculosis and air travel, 3rd edition 2008: the same row, two in front and "
-    "two behind; from memory",
+    source="WHO, Tuberculosis and air travel, 3rd edition 2008, WHO/HTM/TB/2008.399: the same row, "
+    "two in front and two behind. Read in a summary of its criteria, not in the guide. For "
+    "influenza, most of those infected sat so near (BMC Infectious Diseases 11 (2011) 355). For "
+    "measles, two rows were too few.",
 )
 
 

@@ -102,7 +102,7 @@ class VisitLine(AnswerBody):
     """A visit that a case reported. The texts are those of the poster: a stranger's."""
 
     visit_id: Annotated[str, path("kept.visit_id", examples=["MZXW6YTBOI"])]
-    case_id: Annotated[str, path("kept.case_id")]
+    case_id: str
     state: Annotated[WarningState, path("kept.state")]
     description: Annotated[str | None, path("visit.description")] = None
     address: Annotated[str | None, path("visit.address")] = None
@@ -117,7 +117,7 @@ class TripLine(AnswerBody):
     """A trip that a case reported."""
 
     trip_id: Annotated[str, path("kept.trip_id", examples=["MZXW6YTBOI"])]
-    case_id: Annotated[str, path("kept.case_id")]
+    case_id: str
     state: Annotated[WarningState, path("kept.state")]
     date: Annotated[DayText, path("kept.trip_day")]
     carrier: Annotated[str | None, path("trip.carrier")] = None

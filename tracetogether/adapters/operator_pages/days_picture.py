@@ -72,10 +72,12 @@ def _bars(day: CaseDay, top: float, zone: LocalDays, t: Texts) -> list[Markup]:
         if shown.visit is None:
             continue
         begin, end = shown.visit.start, shown.visit.end
-        said = t("Visit: {place}", place=shown.visit.description)
+        where = t(", ").join(filter(None, (shown.visit.description, shown.visit.address)))
+        said = t("Visit: {place}", place=where)
         parts.append(_bar(day, begin, end, top + 27, said, "accent", zone))
     for stay in day.stays:
-        said = t("Stay: {place}", place=stay.place.name)
+        where = t(", ").join(filter(None, (stay.place.name, stay.place.site)))
+        said = t("Stay: {place}", place=where)
         parts.append(_bar(day, stay.begin, stay.end, top + 39, said, "medium", zone))
     return parts
 

@@ -62,7 +62,7 @@ def decide_visit(request: PageRequest) -> Response:
         return request.ask(title, why, _visit_facts(request, shown), yes)
     decide = warnings.confirm if act == _CONFIRM else warnings.refuse
     decide(shown.kept.visit_id, form.get("visit_reason", ""), request.now, by=request.caller)
-    return request.redirect(f"/cases/{shown.kept.case_id}/visits#visits")
+    return request.redirect(f"/cases/{shown.case_id}/visits#visits")
 
 
 def decide_trip(request: PageRequest) -> Response:
@@ -94,7 +94,7 @@ def decide_trip(request: PageRequest) -> Response:
         )
     else:
         warnings.refuse_trip(shown.kept.trip_id, why_given, request.now, by=request.caller)
-    return request.redirect(f"/cases/{shown.kept.case_id}/visits#trips")
+    return request.redirect(f"/cases/{shown.case_id}/visits#trips")
 
 
 def _found(request: PageRequest) -> CasePlaces:

@@ -8,6 +8,7 @@ import numpy as np
 
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case, date_of_day
+from tracetogether.authority.cases.merged_cases import with_merged
 from tracetogether.authority.places.stays import CaseStays, Stay
 from tracetogether.authority.presence.deciding import ShownTrip, ShownVisit, Warnings
 from tracetogether.authority.tracing.evidence import Logs
@@ -76,7 +77,7 @@ class FourteenDays:
     days: LocalDays = UTC_DAYS
 
     def of(self, case_id: str, *, by: Caller) -> DaysOfCase:
-        """Return the days of a case.
+        """Return the days of a case, with those of cases that were merged into it.
 
         Raises:
             AccessDeniedError: ``by`` may not see visits, or not contacts.
@@ -85,7 +86,9 @@ class FourteenDays:
         by.require(Action.LIST_CONTACTS)
         places = self.warnings.of_case(case_id, by=by)
         case = places.case
-        company = self._company(case, self.logs.readable(case))
+        cases = with_merged(self.warnings.store, case)
+        heard = Sightings.concat([self.logs.readable(each) for each in cases])
+        company = self._company(case, heard)
         stays = self.stays.stays_of(case)
         found = []
         for day in range(case.first_day, case.day + 1):

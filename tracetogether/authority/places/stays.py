@@ -13,10 +13,12 @@ import numpy as np
 
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.merged_cases import with_merged
 from tracetogether.authority.places.place import Place
 from tracetogether.authority.places.spans import spans_of
 from tracetogether.authority.places.store import PlacingStore
 from tracetogether.authority.tracing.evidence import Logs
+from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 TWO_PLACES: Final = "two_places"
@@ -62,12 +64,14 @@ class CaseStays:
     def stays_of(self, case: Case) -> list[Stay]:
         """Return where the case's phone was in the traced days, in order of time.
 
+        The logs of cases that were merged into it count as its own; those of a merged case do not.
         Records of a place that lie 15 minutes apart or less are one stay. Records from after the
         place retired count for nothing.
         """
         if case.origin:  # records of several phones of a partner
             return []
-        heard = self.logs.at_places(case)
+        cases = with_merged(self.store, case)
+        heard = Sightings.concat([self.logs.at_places(each) for each in cases])
         places = {place.user_id: place for place in self.store.places.of_users(heard.peer.names)}
         found: list[Stay] = []
         for code, name in enumerate(heard.peer.names):

@@ -8,6 +8,7 @@ from tracetogether.authority.access.audit import LONGEST_REASON, Audit
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.casework import Casework
+from tracetogether.authority.cases.merged_cases import case_of_person, with_merged
 from tracetogether.authority.presence.reported import (
     KeptTrip,
     KeptVisit,
@@ -32,10 +33,12 @@ class ShownVisit:
 
     Attributes:
         kept: the row.
+        case_id: whose visit it is now, also if the case that reported it was merged.
         visit: place and time; None once the keys of its day are destroyed.
     """
 
     kept: KeptVisit
+    case_id: str
     visit: ReportedVisit | None = field(repr=False)
 
 
@@ -45,11 +48,13 @@ class ShownTrip:
 
     Attributes:
         kept: the row.
+        case_id: whose trip it is now, also if the case that reported it was merged.
         trip: carrier, service, date and car; None once the keys of its day are destroyed.
         first_row, last_row: the band of rows that is published; 0 and 0 if none is.
     """
 
     kept: KeptTrip
+    case_id: str
     trip: Trip | None = field(repr=False)
     first_row: int = 0
     last_row: int = 0
@@ -93,12 +98,16 @@ class Warnings:
     rules: VisitReportRules = VISIT_REPORTS
 
     def of_case(self, case_id: str, *, by: Caller) -> CasePlaces:
-        """Return the visits and trips that a case reported."""
+        """Return the visits and trips of a case, and of those that were merged into it.
+
+        A merged case has none left: they are those of the case that stays.
+        """
         by.require(Action.LIST_VISITS)
         case = self.casework.case(case_id, by=by)
-        presence = self.store.presence
-        visits = [self._shown(row) for row in presence.visits_of(case.case_id)]
-        trips = [self._shown_trip(row) for row in presence.trips_of(case.case_id)]
+        presence, visits, trips = self.store.presence, list[ShownVisit](), list[ShownTrip]()
+        for each in with_merged(self.store, case):
+            visits += map(self._shown, presence.visits_of(each.case_id))
+            trips += map(self._shown_trip, presence.trips_of(each.case_id))
         return CasePlaces(
             case, tuple(sorted(visits, key=_begin_of)), tuple(sorted(trips, key=_date_of))
         )
@@ -283,7 +292,12 @@ class Warnings:
             self.store.presence.change_visit(row)
             act = "warning.confirmed" if state is WarningState.RELEASED else "warning.refused"
             self.audit.record(
-                act, now, by=by.name, subject=row.case_id, visit=row.visit_id, reason=why
+                act,
+                now,
+                by=by.name,
+                subject=self._case_of(row.case_id),
+                visit=row.visit_id,
+                reason=why,
             )
         return self._shown(row)
 
@@ -319,7 +333,7 @@ class Warnings:
                 act,
                 now,
                 by=by.name,
-                subject=row.case_id,
+                subject=self._case_of(row.case_id),
                 trip=row.trip_id,
                 reason=why,
                 aboard=aboard or 0,
@@ -340,16 +354,20 @@ class Warnings:
         return row
 
     def _may_see(self, case_id: str, by: Caller) -> bool:
-        case = self.store.case(case_id)
+        case = case_of_person(self.store, case_id)
         return case is not None and by.needs_to_know(case.assigned_to)
 
     def _shown(self, row: KeptVisit) -> ShownVisit:
-        return ShownVisit(row, self.seals.open_visit(row))
+        return ShownVisit(row, self._case_of(row.case_id), self.seals.open_visit(row))
 
     def _shown_trip(self, row: KeptTrip) -> ShownTrip:
         found = self.seals.open_warning(row)
         rows = (0, 0) if found is None else (found.first_row, found.last_row)
-        return ShownTrip(row, self.seals.open_trip(row), *rows)
+        return ShownTrip(row, self._case_of(row.case_id), self.seals.open_trip(row), *rows)
+
+    def _case_of(self, case_id: str) -> str:
+        case = case_of_person(self.store, case_id)
+        return case_id if case is None else case.case_id
 
 
 def reason_of(text: str) -> str:

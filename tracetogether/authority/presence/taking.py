@@ -7,6 +7,7 @@ from typing import Final
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import Limits
 from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.merged_cases import case_of_person, with_merged
 from tracetogether.authority.intake.uploads import CHAFF_CASE
 from tracetogether.authority.presence.plausibility import (
     Reporter,
@@ -162,12 +163,19 @@ class VisitIntake:
     ) -> tuple[VisitsReceipt, Sequence[ReportedVisit], Sequence[Trip]]:
         presence, case_id = self.store.presence, leave.case_id
         reporter = Reporter(now, presence.registered_on(leave.user_id))
+        case = case_of_person(self.store, case_id)
+        own = [] if case is None else [each.case_id for each in with_merged(self.store, case)]
         read, bad_posters = _read_visits(visits)
         told, bad_trips = _read_trips(trips)
         places, dates = list(read), list(told)
         kept_visits = believed_visits(
             list(read.values()),
-            filter(None, map(self.seals.open_visit, presence.visits_of(case_id))),
+            [
+                visit
+                for each in own
+                for visit in map(self.seals.open_visit, presence.visits_of(each))
+                if visit is not None
+            ],
             reporter,
             self.rules,
         )
@@ -175,7 +183,8 @@ class VisitIntake:
             [(trip.day, trip) for trip in told.values()],
             [
                 (trip.day, trip)
-                for trip in filter(None, map(self.seals.open_trip, presence.trips_of(case_id)))
+                for each in own
+                for trip in filter(None, map(self.seals.open_trip, presence.trips_of(each)))
             ],
             reporter,
             self.rules,
@@ -196,10 +205,11 @@ class VisitIntake:
         today = utc_day(now)
         days = range(today - RETENTION.uploads_s // SECONDS_PER_DAY, today + 1)
         found = self.store.presence.visits_at(self.seals.tags(visit.location_id, days))
+        person = case_of_person(self.store, case.case_id) or case
         vouched = False
         waiting_first = sorted(found, key=lambda other: other.state is not WarningState.WAITING)
         for other in waiting_first:
-            if other.state not in _VOUCHES or not self._another_person(other, case):
+            if other.state not in _VOUCHES or not self._another_person(other, case, person):
                 continue
             if vouched and other.state is not WarningState.WAITING:
                 break
@@ -213,11 +223,14 @@ class VisitIntake:
             self._release(row, now)
         return vouched
 
-    def _another_person(self, other: KeptVisit, case: Case) -> bool:
+    def _another_person(self, other: KeptVisit, case: Case, person: Case) -> bool:
         if other.case_id == case.case_id:
             return False
-        theirs = self.store.case(other.case_id)
-        return theirs is not None and theirs.user_id != case.user_id
+        reported = self.store.case(other.case_id)
+        theirs = case_of_person(self.store, other.case_id)
+        if reported is None or theirs is None or theirs.case_id == person.case_id:
+            return False
+        return {reported.user_id, theirs.user_id}.isdisjoint({case.user_id, person.user_id})
 
     def _together(self, one: ReportedVisit, other: ReportedVisit) -> bool:
         """Return whether two visits to one place lie near enough in time to vouch for it."""
