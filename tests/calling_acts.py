@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.authority_world import NOON
+from tests.conftest import counted_entropy
+from tests.followed_rows import contact_row
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.calls import Draft, PeopleQuery, ShiftReason
 from tracetogether.authority.cases.case import Case
@@ -62,6 +64,16 @@ CALLING: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
     "case_people.reveal": (
         Action.REVEAL,
         lambda service, by: service.case_people.reveal("NONE", "x", NOON, by=by),
+    ),
+    "follow_up.fields_of": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.follow_up.fields_of(
+            contact_row(1, "NONE", service.custody.keys, counted_entropy(711)), by=by
+        ),
+    ),
+    "desk.notes_on_case": (
+        Action.READ_NOTES,
+        lambda service, by: service.desk.notes_on_case(CASE, by=by),
     ),
     "search.find": (
         Action.FIND_PERSON,

@@ -143,6 +143,36 @@ def test_the_case_goes_to_a_colleague_and_the_contact_does_not(world: Shift) -> 
         who(world, case, RAVI)
 
 
+def test_who_rings_back_is_found_as_a_case_and_the_contact_leads_there(world: Shift) -> None:
+    case, authority = ill(world), world.authority
+    find, named = authority.search.find, authority.desk.name_of(world.shared)
+    for text in ("91234567", "canary ann", world.shared, named):
+        found = find(text, NOON + 90, by=RAVI)
+        assert [person.states for person in found.people] == [(ContactState.BECAME_CASE,)], text
+        assert [(each.pseudonym, each.case.case_id) for each in found.cases] == [
+            (named, case.case_id)
+        ], text
+        assert not found.with_colleagues
+    line = world.line(world.first, world.shared)
+    assert authority.desk.own_cases([line], RAVI) == {line.who: (case,)}
+    assigned(world, "siti", case.case_id)
+    found = find("91234567", NOON + 90, by=RAVI)
+    assert (len(found.people), found.cases, found.with_colleagues) == (1, (), True)
+    assert authority.desk.own_cases([line], RAVI) == {}
+    found = find("91234567", NOON + 90, by=SITI)
+    assert ([each.case.case_id for each in found.cases], found.people) == ([case.case_id], ())
+    # A case that no contact became, and that nobody has, is found as well.
+    authority.case_people.describe(world.third.case_id, "Lee", "6555 0000", NOON, by=CONSOLE)
+    for text in ("65550000", "lee", world.third.user_id):
+        (only,) = find(text, NOON + 90, by=RAVI).cases
+        assert (only.case.case_id, only.case.assigned_to) == (world.third.case_id, "")
+    entry = list(authority.audit.entries(by=CONSOLE))[-1]
+    assert (entry.act, entry.details["found"]) == (
+        "person.searched",
+        authority.desk.name_of(world.third.user_id),
+    )
+
+
 def test_two_tracers_convert_one_person_at_once(world: Shift) -> None:
     assigned(world, "ravi", world.first.case_id)
     assigned(world, "siti", world.second.case_id)

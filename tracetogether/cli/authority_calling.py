@@ -125,12 +125,30 @@ def find_person(text: str, folder: Path, *, as_json: bool) -> None:
     count = count_text(len(found.people), 0, len(found.people), "people")
     facts = {
         "people": [_facts(person) for person in found.people],
+        "cases": [
+            {
+                "case_id": each.case.case_id,
+                "pseudonym": each.pseudonym,
+                "state": each.case.state.value,
+                "assigned_to": each.case.assigned_to,
+            }
+            for each in found.cases
+        ],
         "with_colleagues": found.with_colleagues,
         "more": found.more,
     }
     if found.more:
         count += "; more fit: search by telephone number"
-    answer(facts, _table(found.people, days), count, as_json=as_json)
+    cases = table(
+        found.cases,
+        ("case", lambda each: each.case.case_id),
+        ("person", lambda each: each.pseudonym),
+        ("state", lambda each: each.case.state.value),
+        ("tracer", lambda each: each.case.assigned_to or "nobody"),
+        title="Cases of these people",
+    )
+    shown = [cases] if found.cases else []
+    answer(facts, _table(found.people, days), *shown, count, as_json=as_json)
 
 
 def _facts(person: PersonToCall) -> dict[str, object]:

@@ -83,12 +83,26 @@ class WhoRings(RequestBody):
     ]
 
 
+class FoundCaseLine(AnswerBody):
+    """A case whose own person fits a search."""
+
+    case_id: Annotated[str, path("case.case_id")]
+    pseudonym: str
+    state: Annotated[str, path("case.state.value", examples=["open"])]
+    assigned_to: Annotated[
+        str, path("case.assigned_to", description="Empty: nobody; a supervisor can assign it.")
+    ]
+
+
 class FoundPeopleShape(AnswerBody):
     """Who fits a search; names and numbers are not shown."""
 
     people: list[PersonToCallLine]
+    cases: Annotated[
+        list[FoundCaseLine], Field(description="Cases whose own person fits, the newest first.")
+    ]
     with_colleagues: Annotated[
-        bool, Field(description="Somebody near cases of colleagues fits; nothing else is said.")
+        bool, Field(description="Somebody of or near cases of colleagues fits; no more is said.")
     ]
     more: Annotated[bool, Field(description="Too many people fit to show all.")]
 

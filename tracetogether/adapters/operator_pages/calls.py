@@ -73,9 +73,10 @@ def find(request: PageRequest) -> Response:
 
 
 def _found(request: PageRequest, found: FoundPeople | None) -> Response:
-    cases = (
-        {shown.kept.case_id for person in found.people for shown in person.lines} if found else ()
-    )
+    cases = set[str]()
+    if found is not None:
+        cases = {shown.kept.case_id for person in found.people for shown in person.lines}
+        cases |= {each.case.case_id for each in found.cases}
     return request.render(
         "found.html",
         found=found,

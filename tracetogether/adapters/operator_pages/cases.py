@@ -125,11 +125,7 @@ def show_case(request: PageRequest) -> Response:
         policy_name=policy_name,
         policies=list(POLICIES),
         side_key=side_key,
-        notes=[
-            note
-            for note in authority.desk.notes_on(case.case_id, by=request.caller)
-            if not note.contact_id
-        ],
+        notes=authority.desk.notes_on_case(case, by=request.caller),
         stays=authority.stays.of(case, by=request.caller),
         may_warn_places=request.may("POST", "/places/warn"),
         rejected=sum(traced.rejected.values()),

@@ -19,7 +19,7 @@ from tracetogether.adapters.operator_pages.rendering import time_text
 from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.calls import PeopleQuery
-from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.case import OPEN_STATES, Case
 from tracetogether.authority.cases.followed import (
     ALL_ROWS,
     ContactQuery,
@@ -111,6 +111,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
         line = timeline_row(near, followed, request.t, request.base)
         picture = timeline([line], first, case.day, about, limit=policy.minutes)
     today = request.authority.desk.today(request.now)
+    own = desk.own_cases([kept], request.caller).get(kept.who, ())
     return request.render(
         "contact.html",
         followed=followed,
@@ -129,8 +130,10 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
         states=ContactState,
         outcomes=Outcome,
         may_describe=request.may("POST", "/contacts/{contact_id}/describe"),
-        described=request.authority.follow_up.described(kept.contact_id, by=request.caller),
-        may_convert=request.may("POST", "/contacts/{contact_id}/convert"),
+        described=request.authority.follow_up.fields_of(kept, by=request.caller),
+        own_cases=own,
+        may_convert=request.may("POST", "/contacts/{contact_id}/convert")
+        and not any(each.state in OPEN_STATES for each in own),
     )
 
 

@@ -143,10 +143,11 @@ class CasePeople:
             return AboutCase()
         said = self.details.of_case(case.case_id)
         stored = frozenset(name for name in FIELDS if said.value(name))
-        ids = [case.case_id, *(other.case_id for other in merged)]
+        # A person whom no log named before the case was opened was nobody's contact.
+        ids = [each.case_id for each in (case, *merged) if each.known_contact]
         lines = [
             line
-            for line in self.store.desk.lines_that_became(ids)
+            for line in (self.store.desk.lines_that_became(ids) if ids else ())
             if line.state is ContactState.BECAME_CASE
         ]
         if not lines:

@@ -324,7 +324,12 @@ class FollowUp:
     def described(self, contact_id: str, *, by: Caller) -> frozenset[str]:
         """Return which of name and telephone number are stored, without showing them."""
         by.require(Action.LIST_FOLLOWED)
-        details = opened_particulars(self.desk.kept(contact_id, by), self.keys)
+        return self.fields_of(self.desk.kept(contact_id, by), by=by)
+
+    def fields_of(self, kept: KeptContact, *, by: Caller) -> frozenset[str]:
+        """Return which of name and number are stored of a contact that ``by`` may see."""
+        by.require(Action.LIST_FOLLOWED)
+        details = opened_particulars(kept, self.keys)
         return frozenset(name for name in FIELDS if details.value(name))
 
     def changed_since(

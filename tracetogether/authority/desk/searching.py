@@ -1,5 +1,6 @@
 """Find the one who rings back: by telephone number, name, pseudonym or user id."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,7 +9,8 @@ from tracetogether.authority.access.limits import Limit, Limits
 from tracetogether.authority.access.operator_limits import take_of_operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.call_store import CallingStore
-from tracetogether.authority.cases.followed import person_key
+from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.followed import KeptContact, person_key
 from tracetogether.authority.cases.person_index import digests_of
 from tracetogether.authority.desk.people import CallList, PersonToCall
 from tracetogether.errors import InvalidRequestError
@@ -22,23 +24,33 @@ _MOST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
+class FoundCase:
+    """A case whose person fits a search."""
+
+    pseudonym: str
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
 class FoundPeople:
     """Who fits a search, as far as the caller needs to know.
 
     Attributes:
         people: those near the caller's cases, or near cases that are assigned to nobody.
-        with_colleagues: whether somebody else fits, near cases of colleagues only.
+        cases: cases whose own person fits, of the caller or of nobody, the newest first.
+        with_colleagues: whether somebody else fits, of or near cases of colleagues only.
         more: whether too many people fit to show all.
     """
 
     people: tuple[PersonToCall, ...] = ()
+    cases: tuple[FoundCase, ...] = ()
     with_colleagues: bool = False
     more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PeopleSearch:
-    """Finds followed people by what they say on the telephone."""
+    """Finds followed people, and cases, by what they say on the telephone."""
 
     keys: KeyRing
     people: CallList
@@ -54,7 +66,7 @@ class PeopleSearch:
 
         Args:
             text: a number with five digits or more, of which the last eight count; a whole name,
-                in any order of words; a pseudonym; or a user id.
+                in any order of words; a user id; or a pseudonym, which finds contacts only.
             now: epoch seconds.
             by: the caller.
 
@@ -77,17 +89,47 @@ class PeopleSearch:
         with self.audit.atomic():
             lines = self.store.calls.found(person_key(text, self.keys), digests, _MOST + 1)
             shown = self.people.lines(lines[:_MOST], now, by, nobodys=True)
+            cases, more, hidden = self._cases(text, digests, [each.first for each in shown], by)
             found = FoundPeople(
                 people=tuple(shown),
-                with_colleagues=len(shown) < len(lines[:_MOST]),
-                more=len(lines) > _MOST,
+                cases=cases,
+                with_colleagues=hidden or len(shown) < len(lines[:_MOST]),
+                more=more or len(lines) > _MOST,
             )
+            names = (*(each.pseudonym for each in shown), *(each.pseudonym for each in cases))
             self.audit.record(
                 "person.searched",
                 now,
                 by=by.name,
                 asked=" ".join(field.removeprefix("by_") for field in digests),
-                found=" ".join(person.pseudonym for person in shown),
+                found=" ".join(dict.fromkeys(names)),
                 with_colleagues=found.with_colleagues,
             )
         return found
+
+    def _cases(
+        self,
+        text: str,
+        digests: Mapping[str, list[bytes]],
+        shown: Sequence[KeptContact],
+        by: Caller,
+    ) -> tuple[tuple[FoundCase, ...], bool, bool]:
+        """Return the cases whose person fits, or is one of the people who are shown.
+
+        Returns:
+            Those of the caller and of nobody, whether there are more, and whether there are cases
+            of colleagues.
+        """
+        desk = self.people.desk
+        fitting = desk.store.cases_by_person(text, digests, _MOST + 1)
+        own = [case for some in desk.own_cases(shown, by).values() for case in some]
+        every = {case.case_id: case for case in (*own, *fitting[:_MOST])}
+        kept = [
+            case for case in every.values() if case.merged_into not in every and not case.origin
+        ]
+        mine = [
+            FoundCase(desk.name_of(case.user_id), case)
+            for case in sorted(kept, key=lambda case: (-case.opened_at, case.case_id))
+            if not case.assigned_to or by.needs_to_know(case.assigned_to)
+        ]
+        return tuple(mine), len(fitting) > _MOST, len(mine) < len(kept)

@@ -1,6 +1,6 @@
 """What operators see of contacts: lists, today's calls, calendars, links, the dashboard."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.permissions import Action, Caller
@@ -142,6 +142,21 @@ class Desk:
             for kept, shown in zip(rows, self.all_shown(rows, by), strict=True)
         )
 
+    def own_cases(self, rows: Iterable[KeptContact], by: Caller) -> dict[bytes, tuple[Case, ...]]:
+        """Return the cases that these people themselves are, by ``KeptContact.who``.
+
+        Cases that ``by`` may not see are left out; the newest case of a person is first.
+        """
+        people = {opened_person(kept, self.keys): kept.who for kept in rows}
+        who = {user_id: tag for user_id, tag in people.items() if user_id is not None}
+        ids = {case_id for _, case_id in self.store.cases_of_users(sorted(who))} if who else set()
+        named = self.store.cases_named(ids) if ids else ()
+        found: dict[bytes, tuple[Case, ...]] = {}
+        for case in sorted(named, key=lambda case: -case.opened_at):
+            if self.casework.may_see(case, by):
+                found[who[case.user_id]] = (*found.get(who[case.user_id], ()), case)
+        return found
+
     def dashboard(self, now: float, *, by: Caller) -> Dashboard:
         """Return the figures of the first page: of all cases, or of a tracer's own."""
         by.require(Action.SHOW_DASHBOARD)
@@ -154,6 +169,16 @@ class Desk:
         by.require(Action.READ_NOTES)
         found = self.notes.read(self.casework.case(case_id, by=by).case_id)
         return tuple(note for note in found if contact_id in {None, note.contact_id})
+
+    def notes_on_case(self, case: Case, *, by: Caller) -> tuple[Note, ...]:
+        """Return the notes on a case that was just read, without those on its contacts.
+
+        There are none for a caller who does not need to know the case.
+        """
+        by.require(Action.READ_NOTES)
+        known = by.needs_to_know(case.assigned_to)
+        found = self.notes.read(case.case_id) if known else ()
+        return tuple(note for note in found if not note.contact_id)
 
     def kept(self, contact_id: str, by: Caller) -> KeptContact:
         """Return a stored contact; inside a transaction nobody else changes it."""
