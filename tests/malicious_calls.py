@@ -228,6 +228,10 @@ COMMANDS: dict[str, Words] = {
     "authority team hand-over": each(
         f"{{evil}} --to {{evil}} {D}", f"{{case}} --to {{evil}} --to - {D} --json"
     ),
+    "authority team end-shift": each(f"{{evil}} {D}"),
+    "authority team hours": each(
+        "{place}/authority", "{place}/authority --json", "{place}/authority --set {evil}"
+    ),
     "authority team show": each("{place}/authority", "{place}/authority --json", "{table}"),
     "authority time-zone": each(
         "{place}/authority", "{place}/authority --set {evil}", "{table}", "{table} --json"

@@ -17,6 +17,15 @@ TEAM: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
         Action.ASSIGN_CASE,
         lambda service, by: service.team.hand_over({"NONE": "-"}, NOON, by=by),
     ),
+    "team.end_shift": (
+        Action.END_SHIFT,
+        lambda service, by: service.team.end_shift("x", NOON, by=by),
+    ),
+    "team.hours": (Action.LIST_FOLLOWED, lambda service, by: service.team.hours(by=by)),
+    "team.set_hours": (
+        Action.SET_CALLING_HOURS,
+        lambda service, by: service.team.set_hours(None, NOON, by=by),
+    ),
     "staff.one": (Action.LIST_OPERATORS, lambda service, by: service.staff.one("x", by=by)),
     "staff.change_roles": (
         Action.CHANGE_ROLES,

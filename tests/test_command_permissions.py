@@ -94,6 +94,8 @@ ARGUMENTS = {
     "policy set": ["--least-chance", "0.5"],
     "phones use": ["phones.csv"],
     "team hand-over": ["NONE", "--to", "-"],
+    "team end-shift": ["NOBODY"],
+    "team hours": ["DIR", "--set", "any"],
     "team show": ["DIR"],
     "user confirm-reset": ["nobody", "--operator-token", "TOKEN"],
     "user reset": ["nobody", "--operator-token", "TOKEN"],

@@ -43,6 +43,7 @@ TAKE_A_NAME = {"audit.record", "audit.rehearse", "audit.reason_given"}
 """Methods whose ``by`` is the name that an entry of the audit log gets."""
 
 NO_CALLER = {
+    "calling.outside_hours",  # an hour of the day
     # phones and strangers show a credential, a token or a password instead
     *("access.phone", "access.speaker", "places.batch"),
     *("access.operator", "issuance.register", "issuance.withdraw"),

@@ -124,6 +124,8 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "restriction set": (Action.SET_RESTRICTION,),
     "restriction test": (Action.REPORT_TEST,),
     "team hand-over": (Action.ASSIGN_CASE,),
+    "team end-shift": (Action.END_SHIFT,),
+    "team hours": (Action.SET_CALLING_HOURS, Action.LIST_FOLLOWED),
     "team show": (Action.SHOW_TEAM, Action.ASSIGN_CASE),
     "user confirm-reset": (Action.RESET_CODES,),
     "user reset": (Action.RESET_CODES,),

@@ -15,7 +15,7 @@ from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.operator_pages.credentials import Totp
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
 from tracetogether.authority.access.resets import ASKED_S
-from tracetogether.authority.cases.calls import ShiftReason
+from tracetogether.authority.cases.calls import SHIFT_S, ShiftReason
 from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ContactState, Outcome
 from tracetogether.authority.cases.team import TracerDay
@@ -171,6 +171,51 @@ def test_cases_are_spread_so_that_tracers_have_as_many_people_due(world: World) 
     with pytest.raises(InvalidRequestError):
         team.spread(cases, [], NOON, by=MEI)
     assert world.store.calls.assignees(cases[:1]) == {cases[0]: "ravi"}  # nothing has changed
+
+
+def test_a_supervisor_ends_a_shift_and_the_person_is_free(world: World) -> None:
+    team, calling = world.authority.team, world.authority.calling
+    with pytest.raises(NotFoundError):
+        team.end_shift("ravi", NOON, by=MEI)
+    calling.begin_shift(ShiftReason.DAILY_CALLS, NOON, by=RAVI)
+    assert calling.next(NOON, by=RAVI) is not None
+    found = row_of(team.today(NOON, by=MEI), "ravi")
+    assert (found.reserved, found.shift_since, found.shift_until) == (1, NOON, NOON + SHIFT_S)
+    with pytest.raises(AccessDeniedError):
+        team.end_shift("ravi", NOON, by=RAVI)
+    team.end_shift("ravi", NOON + 60, by=MEI)
+    assert row_of(team.today(NOON + 60, by=MEI), "ravi").reserved == 0
+    with pytest.raises(ConflictError):
+        calling.next(NOON + 61, by=RAVI)
+    entry = list(world.authority.audit.entries(by=CONSOLE))[-1]
+    assert (entry.act, entry.by, entry.subject) == ("shift.ended", "mei", "ravi")
+
+
+@pytest.mark.parametrize("how", ["disabled", "no tracer", "another role less", "role more"])
+def test_whom_a_tracer_calls_is_free_once_the_right_is_gone(world: World, how: str) -> None:
+    staff, calling = world.authority.staff, world.authority.calling
+    wide = frozenset({Role.TRACER, Role.EXPORTER})
+    staff.change_roles("ravi", wide, NOON, by=CONSOLE)
+    calling.begin_shift(ShiftReason.DAILY_CALLS, NOON, by=RAVI)
+    sheet = calling.next(NOON, by=RAVI)
+    assert sheet is not None
+    if how == "disabled":
+        staff.disable("ravi", NOON + 1, by=CONSOLE)
+    else:
+        left = {"no tracer": Role.EXPORTER, "another role less": Role.TRACER}.get(how)
+        roles = wide | {Role.ISSUER} if left is None else frozenset({left})
+        staff.change_roles("ravi", roles, NOON + 1, by=CONSOLE)
+    gone = how in {"disabled", "no tracer"}
+    tan = Caller("tan", frozenset({Role.TRACER}))
+    team = world.authority.team
+    team.hand_over({"C000000000": "tan", "C000000003": "tan"}, NOON + 2, by=MEI)
+    calling.begin_shift(ShiftReason.DAILY_CALLS, NOON + 2, by=tan)
+    taken = calling.next(NOON + 3, by=tan)
+    assert taken is not None
+    assert (taken.line.contact_id == sheet.line.contact_id) is gone
+    rows = {row.name: row for row in team.today(NOON + 3, by=MEI).tracers}
+    found = rows.get("ravi", TracerDay("ravi"))  # without work and role there is no row
+    assert (found.reserved, found.shift_since is None) == (0 if gone else 1, gone)
 
 
 # --- operators ---

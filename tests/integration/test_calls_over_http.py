@@ -8,6 +8,7 @@ from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.desk.calling import RESERVED_S
 
 pytestmark = pytest.mark.network
+ZONE = {"time_zone": "UTC"}
 
 
 def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
@@ -28,14 +29,14 @@ def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
     assert send("POST", "/v1/calls/next")[0] == 409  # no shift has begun
     status, shift = send("POST", "/v1/shift", b'{"reason": "daily_calls"}')
     assert (status, shift["reason"]) == (201, "daily_calls")
-    assert send("GET", "/v1/calls", None)[1] == {"call": None, "ready": 1, "more": False}
+    assert send("GET", "/v1/calls", None)[1] == {**ZONE, "call": None, "ready": 1, "more": False}
     status, taken = send("POST", "/v1/calls/next")
     line = taken["call"]["line"]
     assert (status, {row["case_id"] for row in line["lines"]}) == (200, set(elsewhere))
     assert taken["call"]["reserved_until"] == pytest.approx(site.clock() + RESERVED_S, abs=60)
     place = f"/v1/calls/{line['contact_id']}"
     send("POST", "/v1/shift", b'{"reason": "daily_calls"}', "siti")
-    nobody = {"call": None, "ready": 0, "more": False}
+    nobody = {**ZONE, "call": None, "ready": 0, "more": False}
     assert send("POST", "/v1/calls/next", by="siti")[1] == nobody
     assert send("POST", f"{place}/take", by="siti")[0] == 409
     assert send("PUT", f"{place}/particulars", b'{"name": "Ann", "phone": "+65 1"}')[0] == 200

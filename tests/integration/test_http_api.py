@@ -142,6 +142,8 @@ def test_every_route_that_is_not_public_is_closed_to_strangers(site: Site) -> No
         "/v1/code-resets",
         "/v1/team",
         "/v1/team/hand-over",
+        "/v1/team/{name}/shift/end",
+        "/v1/calling-hours",
         "/v1/cases",
         "/v1/cases/{case_id}/confirm",
         "/v1/cases/{case_id}/pin",

@@ -1,6 +1,7 @@
 """A restore gives back no person, password, PIN or key that was revoked since."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.authority_world import NOON
 from tests.restored_desk import Clock, RestoredDesk, command, spoilt, traced
-from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import KEYS
@@ -58,6 +59,7 @@ def test_what_was_revoked_stays_so_though_the_database_is_damaged(
     assert plan["carried"] | {"pins": 0} == {
         "withdrawn": 1,
         "disabled": 1,
+        "roles": 0,
         "passwords": 1,
         "sessions": 0,
         "pins": 0,
@@ -81,10 +83,11 @@ def test_what_another_machine_revoked_is_on_the_list_of_each(
     before = read_revoked(sqlite_desk.folder)
     revoked.unlink()
     command("purge", str(sqlite_desk.folder))
-    assert read_revoked(sqlite_desk.folder) == before
+    everything = frozenset(role.value for role in Role)
+    assert read_revoked(sqlite_desk.folder) == replace(before, roles={"operator": everything})
     assert revoked.stat().st_mode & 0o777 == 0o600
     command("purge", str(sqlite_desk.folder))
-    assert len(revoked.read_text().splitlines()) == 2
+    assert len(revoked.read_text().splitlines()) == 3
 
 
 def test_withdrawals_are_deleted_on_time(sqlite_desk: RestoredDesk, clock: Clock) -> None:
@@ -118,7 +121,7 @@ def test_operators_stay_as_they_are_now(desk: RestoredDesk, tmp_path: Path, cloc
     now = desk.rows(("operators", "passwords"))
     result = desk.ran("restore", str(tmp_path / "file"), "--yes")
     assert "1 operators who were disabled since: they stay disabled" in result.stdout
-    assert "1 passwords that were changed since" in result.stdout
+    assert "1 passwords or codes that were changed since" in result.stdout
     assert "1 sessions of operators: they end" in result.stdout
     assert desk.rows(("operators", "passwords")) == now
     assert desk.rows(("sessions",)) == {"sessions": []}

@@ -9,6 +9,7 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import Access
 from tracetogether.authority.access.limits import Limits
 from tracetogether.authority.access.operators import Staff
+from tracetogether.authority.access.permissions import Action, Caller, Role, allowed
 from tracetogether.authority.access.resets import CodeResets
 from tracetogether.authority.access.screens import Screens
 from tracetogether.authority.access.tallies import Tallies
@@ -27,6 +28,7 @@ from tracetogether.authority.desk.people import CallList
 from tracetogether.authority.desk.person_details import PersonDetails
 from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.searching import PeopleSearch
+from tracetogether.authority.desk.shifts import end_shift
 from tracetogether.authority.desk.team import Team
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
@@ -220,7 +222,12 @@ class Authority:
             entropy=entropy,
             days=days,
         )
-        staff = Staff(store, audit)
+
+        def end_work(name: str, left: frozenset[Role], now: float, by: Caller) -> None:
+            if not allowed(Action.RECORD_CALL, left):
+                end_shift(name, now, store=store, audit=audit, by=by.name)
+
+        staff = Staff(store, audit, on_fewer_roles=end_work)
         declarations = Declarations(keys=keys, store=store.declarations, entropy=entropy)
         issuance = Issuance(
             issuer=issuer,

@@ -55,9 +55,9 @@ def restore(
     """Replace the database by the backup in FILE. No server may run meanwhile.
 
     The keys are not changed: data sealed under destroyed keys stays closed. A restore never
-    reverts withdrawals of users, disabled operators or changed passwords. Sessions and PINs become
-    invalid. Data whose retention has ended is purged at once. A damaged database is kept under
-    another name.
+    reverts withdrawals of users, disabled operators, roles taken away, reset codes or changed
+    passwords. Sessions and PINs become invalid. Data whose retention has ended is purged at once. A
+    damaged database is kept under another name.
     """
     from tracetogether.cli.authority_restore import (  # noqa: PLC0415 - optional packages
         prepared_restore,
@@ -109,7 +109,11 @@ def _show(plan: "RestorePlan", source: Path) -> None:
             "users that the present database lacks, on no list of withdrawals: they come back",
         ),
         (carried.disabled, "operators who were disabled since: they stay disabled"),
-        (carried.passwords, "passwords that were changed since: the old ones stay invalid"),
+        (carried.roles, "operators who lost a role since: it does not come back"),
+        (
+            carried.passwords,
+            "passwords or codes that were changed since: the old ones stay invalid",
+        ),
         (carried.sessions, "sessions of operators: they end"),
         (carried.pins, "upload PINs: they become invalid"),
         (carried.audit_entries, "newer entries of the audit log: they stay"),

@@ -194,6 +194,7 @@ def _sheet_facts(sheet: CallSheet) -> dict[str, object]:
         "wrong_number": sheet.person.wrong_number,
         "notes": [note.text for note in sheet.notes],
         "reserved_until": sheet.reserved_until,
+        "outside_hours": sheet.outside_hours,
     }
 
 
@@ -209,5 +210,6 @@ def _said(sheet: CallSheet, days: LocalDays) -> list[str]:
             f"follow-up until {date_of_day(line.until_day)}"
         ),
         *(f"Note of {note.by}, {days.text(note.at)}: {note.text}" for note in sheet.notes),
+        *(["It is outside of the calling hours: don't call now"] if sheet.outside_hours else []),
         f"Kept for you until {days.text(sheet.reserved_until)}",
     ]

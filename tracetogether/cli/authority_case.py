@@ -30,13 +30,14 @@ from tracetogether.cli.console import (
     answer,
     fixed,
     interval_text,
+    local_text,
     percent,
     right,
     say,
     table,
-    utc_text,
 )
 from tracetogether.cli.options import as_json
+from tracetogether.local_days import LocalDays
 from tracetogether.plain_text import counted
 
 _short_option = click.option(
@@ -71,9 +72,10 @@ def open_case(
     now = time.time()
     day = None if date is None else day_of(date.date())
     with opened_folder(folder) as service:
+        days = service.days
         opened = service.casework.open_case(user_id, now, day, by=CONSOLE)
         pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short), by=CONSOLE)
-    _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
+    _print_pin(opened, pin, now + _lifetime(short=short).seconds, days, as_json=as_json)
 
 
 @case.command("pin")
@@ -85,9 +87,10 @@ def new_pin(case_id: str, folder: Path, *, short: bool, as_json: bool) -> None:
     """Print a new upload PIN for CASE_ID; the earlier PIN becomes invalid."""
     now = time.time()
     with opened_folder(folder) as service:
+        days = service.days
         opened = service.casework.case(case_id, by=CONSOLE)
         pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short), by=CONSOLE)
-    _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
+    _print_pin(opened, pin, now + _lifetime(short=short).seconds, days, as_json=as_json)
 
 
 @case.command()
@@ -108,7 +111,8 @@ def _lifetime(*, short: bool) -> PinLifetime:
     return PinLifetime.SHORT if short else PinLifetime.LONG
 
 
-def _print_pin(opened: Case, pin: str, expiry: float, *, as_json: bool) -> None:
+def _print_pin(opened: Case, pin: str, expiry: float, days: LocalDays, *, as_json: bool) -> None:
+    until = f"{local_text(expiry, days)} {days.name}"
     answer(
         {
             "case_id": opened.case_id,
@@ -117,7 +121,7 @@ def _print_pin(opened: Case, pin: str, expiry: float, *, as_json: bool) -> None:
             "expires_at": expiry,
         },
         f"Case        {opened.case_id}   (date {opened.date})",
-        f"Upload PIN  {pin}     (once, until {utc_text(expiry)} UTC; shown only now)",
+        f"Upload PIN  {pin}     (once, until {until}; shown only now)",
         as_json=as_json,
     )
 

@@ -9,7 +9,7 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.places.place import PlaceState
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
-from tracetogether.cli.authority_status import acting, moment_option, operator_option
+from tracetogether.cli.authority_status import Moment, acting, moment_option, operator_option
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.phone_registration import PhoneRegistration
@@ -88,7 +88,7 @@ def list_places(folder: Path, *, as_json: bool) -> None:
 
 @place.command()
 @click.argument("place_id")
-@moment_option("--since", "Beginning of the time concerned (UTC).", required=True)
+@moment_option("--since", "Beginning of the time concerned.", required=True)
 @moment_option("--until", "End of that time.", required=True)
 @click.option("--reason", required=True, help="Reason, kept in the audit log.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
@@ -97,8 +97,8 @@ def list_places(folder: Path, *, as_json: bool) -> None:
 @as_json
 def warn(
     place_id: str,
-    since: float,
-    until: float,
+    since: Moment,
+    until: Moment,
     reason: str,
     token_file: Path | None,
     folder: Path,
@@ -113,15 +113,16 @@ def warn(
     """
     now = time.time()
     with opened_folder(folder) as service, acting(service, token_file, now) as by:
-        heard = service.places.heard_digests(place_id, since, until, by=by)
-        service.warnings.check_place(since, until, now, heard=heard, reason=reason)
+        begin, end = since(service.days), until(service.days)
+        heard = service.places.heard_digests(place_id, begin, end, by=by)
+        service.warnings.check_place(begin, end, now, heard=heard, reason=reason)
         if not yes:
             name, days = service.places.found(place_id).name, service.days
-            hours = f"{(until - since) / SECONDS_PER_HOUR:.3g} hours"
-            asked = f"{visible(name)}, {days.text(since)} to {days.text(until)} ({hours})"
+            hours = f"{(end - begin) / SECONDS_PER_HOUR:.3g} hours"
+            asked = f"{visible(name)}, {days.text(begin)} to {days.text(end)} ({hours})"
             click.confirm(f"Warn everybody who was at {asked}?", abort=True, err=True)
         new = service.warnings.warn_place(
-            place_id, since, until, now, heard=heard, reason=reason, by=by
+            place_id, begin, end, now, heard=heard, reason=reason, by=by
         )
     answer(
         {"place_id": place_id, "tempids": len(heard), "new": new},

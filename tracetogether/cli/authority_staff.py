@@ -18,7 +18,7 @@ from tracetogether.cli.authority_options import (
     folder_option,
     operator_of,
 )
-from tracetogether.cli.console import answer, print_json, say, table, utc_text
+from tracetogether.cli.console import answer, local_text, print_json, say, table
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.errors import MissingExtraError, NotFoundError
 from tracetogether.plain_text import counted
@@ -133,12 +133,12 @@ def password(name: str, folder: Path, password_file: Path | None, *, from_stdin:
 def list_users(folder: Path, *, as_json: bool) -> None:
     """List all operators."""
     with opened_folder(folder) as service:
-        staff = service.staff.all(by=CONSOLE)
+        staff, days = service.staff.all(by=CONSOLE), service.days
     shown = table(
         staff,
         ("name", lambda operator: operator.name),
         ("roles", lambda operator: ", ".join(sorted(role.value for role in operator.roles))),
-        ("since (UTC)", lambda operator: utc_text(operator.added_at)),
+        (f"since ({days.name})", lambda operator: local_text(operator.added_at, days)),
         ("disabled", lambda operator: "YES" if operator.disabled else "no"),
     )
 
@@ -237,11 +237,11 @@ def verify(folder: Path, head: str | None, *, as_json: bool) -> None:
 def list_entries(folder: Path, *, as_json: bool) -> None:
     """Print the audit log of DIR (./authority)."""
     with opened_folder(folder) as service:
-        entries = list(service.audit.entries(limit=10**9, by=CONSOLE))
+        entries, days = list(service.audit.entries(limit=10**9, by=CONSOLE)), service.days
     shown = table(
         entries,
         ("number", lambda entry: str(entry.number)),
-        ("time (UTC)", lambda entry: utc_text(entry.time)),
+        (f"time ({days.name})", lambda entry: local_text(entry.time, days)),
         ("by", lambda entry: entry.by),
         ("act", lambda entry: entry.act),
         ("subject", lambda entry: entry.subject),

@@ -28,23 +28,32 @@ from tracetogether.cli.authority_options import (
 from tracetogether.cli.console import answer, fixed, say, table
 from tracetogether.cli.options import EXISTING_FILE, as_json, moment_of
 from tracetogether.errors import AccessDeniedError
+from tracetogether.local_days import LocalDays
 from tracetogether.plain_text import counted
 from tracetogether.whole_file import read_secret
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _TOKEN = "TRACETOGETHER_OPERATOR_TOKEN"  # noqa: S105 - name of a variable
+Moment = Callable[[LocalDays], float]
 _OUTCOMES = [state.value for state in AppealState if state is not AppealState.OPEN]
 
 
-def _moment(_: click.Context, option: click.Parameter, text: str | None) -> float | None:
-    """Return epoch seconds of a UTC time, with or without its hour, or of epoch seconds."""
-    return None if text is None else moment_of(text, option.opts[0])
+def _moment(_: click.Context, option: click.Parameter, text: str | None) -> Moment | None:
+    """Return a function that gives epoch seconds, once the authority's time zone is known."""
+    if text is None:
+        return None
+    name = option.opts[0]
+    moment_of(text, name)  # a wrong one is refused before anything is opened
+    return lambda days: moment_of(text, name, days)
 
 
 def moment_option(
     name: str, about: str, *, required: bool = False
 ) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds an option for a UTC time."""
+    """Return a decorator that adds an option for a time in the authority's time zone.
+
+    The command gets a function of the authority's ``days``.
+    """
     return click.option(name, metavar="TIME", callback=_moment, help=about, required=required)
 
 
@@ -115,7 +124,7 @@ order.command_class = FolderCommand
 )  # fmt: skip
 @click.option("--legal-basis", required=True, help="Law or decision, with its number.")
 @click.option("--place", required=True, help="Place where the people were.")
-@moment_option("--from", "Beginning of the time when they were there (UTC).", required=True)
+@moment_option("--from", "Beginning of the time when they were there.", required=True)
 @moment_option("--to", "End of that time.", required=True)
 @moment_option("--ends", "End of the order, at most 60 days from now.", required=True)
 @click.option("--people", type=int, required=True, help="Most people that it restricts, 500.")
@@ -126,13 +135,13 @@ def add_order(
     kind: str,
     legal_basis: str,
     place: str,
-    ends: float,
+    ends: Moment,
     people: int,
     token_file: Path | None,
     folder: Path,
     *,
     as_json: bool,
-    **window: float,
+    **window: Moment,
 ) -> None:
     """Register an order. Other people than the one who registers it restrict by it."""
     now = time.time()
@@ -141,8 +150,8 @@ def add_order(
             OrderKind(kind),
             legal_basis,
             place,
-            (window["from"], window["to"]),
-            ends,
+            (window["from"](service.days), window["to"](service.days)),
+            ends(service.days),
             people,
             now,
             by=by,
@@ -219,7 +228,7 @@ restriction.command_class = FolderCommand
     "--evidence", type=click.Choice([kind.value for kind in RestrictionEvidence]), required=True,
     help="What you saw. none: only by an order of kind border.",
 )  # fmt: skip
-@moment_option("--until", "End, at most 14 days after the beginning (UTC).", required=True)
+@moment_option("--until", "End, at most 14 days after the beginning.", required=True)
 @moment_option("--begins", "Beginning, within 7 days.  [default: now]")
 @operator_option
 @folder_option
@@ -229,8 +238,8 @@ def set_restriction(
     ground: str,
     reference: str,
     evidence: str,
-    until: float,
-    begins: float | None,
+    until: Moment,
+    begins: Moment | None,
     token_file: Path | None,
     folder: Path,
     *,
@@ -247,9 +256,9 @@ def set_restriction(
             Ground(ground),
             reference,
             RestrictionEvidence(evidence),
-            until,
+            until(service.days),
             now,
-            begins_at=begins,
+            begins_at=None if begins is None else begins(service.days),
             by=by,
         )
     answer(
@@ -423,14 +432,14 @@ def _two_people(row: ShownRestriction) -> str:
 @appeal.command("decide")
 @click.argument("appeal_id")
 @click.argument("outcome", type=click.Choice(_OUTCOMES))
-@moment_option("--until", "Earlier end of the restriction (UTC), for corrected only.")
+@moment_option("--until", "Earlier end of the restriction, for corrected only.")
 @_yes_option("A decision can't be taken back.")
 @operator_option
 @folder_option
 def decide_appeal(
     appeal_id: str,
     outcome: str,
-    until: float | None,
+    until: Moment | None,
     folder: Path,
     token_file: Path | None,
     *,
@@ -445,5 +454,6 @@ def decide_appeal(
         if not yes:
             question = f"Decide appeal {appeal_id}: {outcome}? It can't be taken back"
             click.confirm(question, abort=True, err=True)
-        service.appeals.decide(appeal_id, AppealState(outcome), now, until=until, by=by)
+        end = None if until is None else until(service.days)
+        service.appeals.decide(appeal_id, AppealState(outcome), now, until=end, by=by)
     say(f"Appeal {appeal_id}: {outcome}")

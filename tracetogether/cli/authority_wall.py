@@ -9,7 +9,7 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.access.screens import Screen
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_argument, folder_option
-from tracetogether.cli.console import answer, fixed, say, table, utc_text
+from tracetogether.cli.console import answer, fixed, local_text, say, table
 from tracetogether.cli.options import as_json, moment_of
 
 
@@ -47,7 +47,7 @@ def list_screens(folder: Path, *, as_json: bool) -> None:
     """List the screens of DIR (./authority)."""
     now = time.time()
     with opened_folder(folder) as service:
-        screens = service.screens.all(by=CONSOLE)
+        screens, days = service.screens.all(by=CONSOLE), service.days
 
     def state(screen: Screen) -> str:
         if screen.over(now):
@@ -71,9 +71,12 @@ def list_screens(folder: Path, *, as_json: bool) -> None:
             screens,
             (fixed("screen"), lambda screen: screen.name),
             ("state", state),
-            ("added (UTC)", lambda screen: utc_text(screen.added_at)),
+            (f"added ({days.name})", lambda screen: local_text(screen.added_at, days)),
             ("added by", lambda screen: screen.added_by),
-            ("seen (UTC)", lambda s: utc_text(s.seen_at) if s.seen_at else "never"),
+            (
+                f"seen ({days.name})",
+                lambda s: local_text(s.seen_at, days) if s.seen_at else "never",
+            ),
         ),
         as_json=as_json,
     )
@@ -99,18 +102,18 @@ bulletin.command_class = FolderCommand
 
 @bulletin.command("put")
 @click.argument("text")
-@click.option(
-    "--until", required=True, metavar="TIME", help="When it ends (UTC), within seven days."
-)
+@click.option("--until", required=True, metavar="TIME", help="When it ends, within seven days.")
 @folder_option
 @as_json
 def put_bulletin(text: str, until: str, folder: Path, *, as_json: bool) -> None:
     """Put the line TEXT on top of all pages. The audit log keeps it: name nobody in it."""
     with opened_folder(folder) as service:
-        made = service.bulletins.put(text, moment_of(until, "--until"), time.time(), by=CONSOLE)
+        days = service.days
+        end = moment_of(until, "--until", days)
+        made = service.bulletins.put(text, end, time.time(), by=CONSOLE)
     answer(
         {"text": made.text, "until": made.until},
-        f"On top of all pages until {utc_text(made.until)} UTC",
+        f"On top of all pages until {local_text(made.until, days)} {days.name}",
         as_json=as_json,
     )
 
@@ -121,12 +124,12 @@ def put_bulletin(text: str, until: str, folder: Path, *, as_json: bool) -> None:
 def show_bulletin(folder: Path, *, as_json: bool) -> None:
     """Show the line that is on top of all pages of DIR (./authority)."""
     with opened_folder(folder) as service:
-        found = service.bulletins.current(time.time())
+        found, days = service.bulletins.current(time.time()), service.days
     if found is None:
         answer({"text": None}, "There is no bulletin", as_json=as_json)
         return
     facts = {"text": found.text, "until": found.until, "by": found.by, "at": found.at}
-    said = f"By {found.by}, until {utc_text(found.until)} UTC:"
+    said = f"By {found.by}, until {local_text(found.until, days)} {days.name}:"
     answer(facts, said, found.text, as_json=as_json)
 
 

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Final, TypeVar
 
@@ -23,6 +22,7 @@ from rich.style import Style
 from rich.table import Column, Table
 from rich.text import Text
 
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.plain_text import escaped_json, visible
 from tracetogether.units import SECONDS_PER_MINUTE, Interval
 
@@ -178,7 +178,12 @@ def print_error(error: Exception) -> None:
 
 def utc_text(time: float) -> str:
     """Return ``time`` (epoch seconds) as people read it, in UTC."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return local_text(time, UTC_DAYS)
+
+
+def local_text(time: float, days: LocalDays) -> str:
+    """Return ``time`` (epoch seconds) as people read it in an authority's time zone."""
+    return days.text(time, "%Y-%m-%d %H:%M:%S")
 
 
 @contextmanager

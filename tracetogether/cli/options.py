@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import UPLOAD_PIN_DIGITS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -64,8 +65,13 @@ def number_option(
     )
 
 
-def moment_of(text: str, option: str) -> float:
-    """Return epoch seconds from a UTC date, with or without a time, or from epoch seconds.
+def moment_of(text: str, option: str, days: LocalDays = UTC_DAYS) -> float:
+    """Return epoch seconds from a date, with or without a time, or from epoch seconds.
+
+    Args:
+        text: as it was typed.
+        option: where it was typed.
+        days: the time zone of a date that names none.
 
     Raises:
         click.BadParameter: it is neither; ``option`` is named.
@@ -74,9 +80,9 @@ def moment_of(text: str, option: str) -> float:
         if text.isdecimal():
             return float(int(text))  # OverflowError, where float alone would return infinity
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=days.zone)).timestamp()
     except (ValueError, OverflowError):
-        msg = f"{text!r} is not a time: give 2020-05-04T08:00:00 (UTC) or epoch seconds"
+        msg = f"{text!r} is not a time: give 2020-05-04T08:00:00 ({days.name}) or epoch seconds"
         raise click.BadParameter(msg, param_hint=option) from None
 
 

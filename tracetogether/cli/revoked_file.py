@@ -16,7 +16,7 @@ from tracetogether.whole_file import PRIVATE, read_secret, write_whole
 
 REVOKED: Final = "revoked.txt"
 WITHDRAWN, DISABLED, PASSWORD, RETIRED = "withdrawn", "disabled", "password", "retired"
-PARTNER, KEPT_BACK = "partner", "kept-back"
+PARTNER, KEPT_BACK, ROLES = "partner", "kept-back", "roles"
 _KEPT_S: Final = {
     WITHDRAWN: RETENTION.withdrawals_s,
     KEPT_BACK: RETENTION.withdrawals_s,
@@ -27,6 +27,8 @@ _KEPT_S: Final = {
 
 def append_revoked(folder: Path, kind: str, subject: str) -> None:
     """Append a line: its kind, the digest, name or id that it is about, and the time.
+
+    Roles are those that an operator has from then on: `roles ravi:issuer,tracer 1605096000.000`.
 
     Raises:
         StoreError: it can't be written.
@@ -61,6 +63,7 @@ def read_revoked(folder: Path) -> Revoked:
     withdrawals: dict[bytes, float] = {}
     passwords: dict[str, float] = {}
     partners: dict[str, float] = {}
+    roles: dict[str, frozenset[str]] = {}
     named: dict[str, set[str]] = {DISABLED: set(), RETIRED: set(), KEPT_BACK: set()}
     for line in read_secret(folder / REVOKED).splitlines():
         try:
@@ -71,6 +74,9 @@ def read_revoked(folder: Path) -> Revoked:
                 passwords[subject] = float(at)
             elif kind == PARTNER:
                 partners[subject] = max(float(at), partners.get(subject, 0.0))
+            elif kind == ROLES:
+                name, _, held = subject.partition(":")
+                roles[name] = frozenset(held.split(","))
             elif kind in named:
                 named[kind].add(subject)
         except ValueError:  # a line that was cut off by a power cut
@@ -82,6 +88,7 @@ def read_revoked(folder: Path) -> Revoked:
         frozenset(named[RETIRED]),
         partners,
         frozenset(named[KEPT_BACK]),
+        roles,
     )
 
 
@@ -92,7 +99,13 @@ def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
         StoreError: the list can't be read or written, or the database can't be read.
     """
     path = folder / REVOKED
-    disabled = {operator.name for operator in store.operators() if operator.disabled}
+    operators = store.operators()
+    disabled = {operator.name for operator in operators if operator.disabled}
+    held = {
+        operator.name: frozenset(role.value for role in operator.roles)
+        for operator in operators
+        if not operator.disabled
+    }
     withdrawn = dict(store.withdrawals())
     retired = {place.place_id for place in store.places.all() if place.retired_at is not None}
     with locked(folder):
@@ -113,6 +126,11 @@ def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
         ]
         back = sorted(set(store.presence.kept_back()) - listed.kept_back)
         kept += [f"{KEPT_BACK} {reported} {now:.3f}\n" for reported in back]
+        kept += [
+            f"{ROLES} {name}:{','.join(sorted(roles))} {now:.3f}\n"
+            for name, roles in held.items()
+            if listed.roles.get(name) != roles
+        ]
         if kept != lines:
             write_whole(path, "".join(kept), mode=PRIVATE)
 

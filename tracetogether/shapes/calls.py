@@ -66,6 +66,9 @@ class PeoplePageShape(AnswerBody):
     people: list[PersonToCallLine]
     total: int
     offset: int
+    time_zone: Annotated[
+        str, Field(description="All dates are days of this time zone.", examples=["Asia/Singapore"])
+    ] = ""
 
 
 class WhoRings(RequestBody):
@@ -138,6 +141,7 @@ class CallSheetShape(AnswerBody):
     notes: list[NoteLine]
     draft: DraftLine
     reserved_until: Annotated[float, Field(description="Epoch seconds; later others may call.")]
+    outside_hours: Annotated[bool, Field(description="Nobody is to be called at this hour.")]
 
 
 class MaybeCall(AnswerBody):
@@ -148,6 +152,9 @@ class MaybeCall(AnswerBody):
         int, Field(description="How many people `next` can give now, the one of this call too.")
     ]
     more: Annotated[bool, Field(description="More may be due: the count ends at 500.")]
+    time_zone: Annotated[
+        str, Field(description="All dates are days of this time zone.", examples=["Asia/Singapore"])
+    ] = ""
 
 
 class SavedCall(RequestBody):

@@ -1,9 +1,11 @@
 """Shapes of a team's day, of cases that change hands, and of codes reset."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
+from tracetogether.authority.desk.hours import CallingHours
+from tracetogether.authority.desk.team import TeamDay
 from tracetogether.shapes.bodies import AnswerBody, RequestBody, Version
 
 CaseId = Annotated[str, Field(max_length=16)]
@@ -19,6 +21,9 @@ class TracerDayLine(AnswerBody):
     done: Annotated[int, Field(description="People whom this operator called today.")]
     reserved: Annotated[int, Field(description="People whom this operator calls now.")]
     shift_since: Annotated[float | None, Field(description="Epoch seconds; null without one.")]
+    shift_until: Annotated[
+        float | None, Field(description="When it ends, unless somebody ends it earlier.")
+    ]
 
 
 class TeamDayShape(AnswerBody):
@@ -26,6 +31,41 @@ class TeamDayShape(AnswerBody):
 
     tracers: list[TracerDayLine]
     due: Annotated[int, Field(description="People who are due in all, each once.")]
+    date: Annotated[str, Field(description="Today, in the authority's time zone.")]
+    time_zone: Annotated[str, Field(examples=["Asia/Singapore"])]
+
+    @classmethod
+    def of(cls, shown: TeamDay, date: str = "", time_zone: str = "") -> Self:
+        """Return a team's day, with the date and the time zone that it is counted in."""
+        rows = [TracerDayLine.of(row) for row in shown.tracers]
+        return cls(tracers=rows, due=shown.due, date=date, time_zone=time_zone)
+
+
+Clock = Annotated[
+    str | None, Field(max_length=5, examples=["09:00"], description="Null for any hour.")
+]
+
+
+class NewCallingHours(RequestBody):
+    """From when until when people are called; both null for any hour."""
+
+    begin: Clock = None
+    end: Clock = None
+
+
+class CallingHoursShape(AnswerBody):
+    """From when until when people are called on each day of the authority's time zone."""
+
+    begin: Clock
+    end: Clock
+    time_zone: Annotated[str, Field(examples=["Asia/Singapore"])]
+
+    @classmethod
+    def of(cls, shown: CallingHours | None, time_zone: str = "") -> Self:
+        """Return calling hours, with the time zone that they are in."""
+        begin = None if shown is None else shown.begin_text
+        end = None if shown is None else shown.end_text
+        return cls(begin=begin, end=end, time_zone=time_zone)
 
 
 class HandedCase(RequestBody):

@@ -65,7 +65,8 @@ def _people(router: APIRouter, authority: Authority, clock: Callable[[], float])
             offset=offset,
             limit=limit,
         )
-        return shapes.PeoplePageShape.of(authority.people.page(query, now, by=by))
+        page = shapes.PeoplePageShape.of(authority.people.page(query, now, by=by))
+        return page.model_copy(update={"time_zone": authority.days.name})
 
     @router.post("/people/find")
     def find_people(by: By, asked: shapes.WhoRings) -> shapes.FoundPeopleShape:
@@ -84,7 +85,7 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
     def sheet(found: CallSheet | None, now: float, by: Caller) -> shapes.MaybeCall:
         ready, more = calling.ready(now, by=by)
         call = None if found is None else shapes.CallSheetShape.of(found)
-        return shapes.MaybeCall(call=call, ready=ready, more=more)
+        return shapes.MaybeCall(call=call, ready=ready, more=more, time_zone=authority.days.name)
 
     @router.get("/calls")
     def current(by: By) -> shapes.MaybeCall:

@@ -100,6 +100,9 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("DELETE", "/v1/operators/{name}/reset"): Action.RESET_CODES,
     ("GET", "/v1/team"): Action.SHOW_TEAM,
     ("POST", "/v1/team/hand-over"): Action.ASSIGN_CASE,
+    ("POST", "/v1/team/{name}/shift/end"): Action.END_SHIFT,
+    ("GET", "/v1/calling-hours"): Action.LIST_FOLLOWED,
+    ("PUT", "/v1/calling-hours"): Action.SET_CALLING_HOURS,
 }
 """Operators' route -> action; ``permissions`` says which roles allow it. No entry: denied."""
 

@@ -6,6 +6,8 @@ from fastapi import APIRouter
 
 from tracetogether.adapters.http_api.guard import By
 from tracetogether.authority.access.operators import roles_named
+from tracetogether.authority.cases.case import date_of_day
+from tracetogether.authority.desk.hours import CallingHours
 from tracetogether.authority.service import Authority
 from tracetogether.shapes import team as shapes
 from tracetogether.shapes.oversight import Done, OperatorLine
@@ -17,7 +19,9 @@ def add_team(router: APIRouter, authority: Authority, clock: Callable[[], float]
     @router.get("/team")
     def show_team(by: By) -> shapes.TeamDayShape:
         """Show what each tracer has to do, has done and does now. Role: supervisor."""
-        return shapes.TeamDayShape.of(authority.team.today(clock(), by=by))
+        now, days = clock(), authority.days
+        found = authority.team.today(now, by=by)
+        return shapes.TeamDayShape.of(found, date_of_day(days.day(now)), days.name)
 
     @router.post("/team/hand-over")
     def hand_over(by: By, asked: shapes.HandOver) -> shapes.CasesHandedOver:
@@ -34,6 +38,29 @@ def add_team(router: APIRouter, authority: Authority, clock: Callable[[], float]
         versions = {case.case_id: case.version for case in asked.cases if case.version is not None}
         changed = team.hand_over(plan, now, versions=versions, by=by)
         return shapes.CasesHandedOver(assigned={case.case_id: case.assigned_to for case in changed})
+
+    @router.post("/team/{name}/shift/end")
+    def end_shift_of(by: By, name: str) -> Done:
+        """End a tracer's shift; whom the tracer calls now is free for others. Role: supervisor."""
+        authority.team.end_shift(name, clock(), by=by)
+        return Done(done=True)
+
+    @router.get("/calling-hours")
+    def show_calling_hours(by: By) -> shapes.CallingHoursShape:
+        """Show from when until when people are called. Roles: tracer, supervisor."""
+        return shapes.CallingHoursShape.of(authority.team.hours(by=by), authority.days.name)
+
+    @router.put("/calling-hours")
+    def set_calling_hours(by: By, asked: shapes.NewCallingHours) -> shapes.CallingHoursShape:
+        """Set from when until when people are called. Role: supervisor.
+
+        Outside of these hours `POST /v1/calls/next` warns (`outside_hours`), and no next call can
+        be agreed on. Agreed times stay.
+        """
+        wanted = asked.begin is not None or asked.end is not None
+        hours = CallingHours.between(asked.begin or "", asked.end or "") if wanted else None
+        authority.team.set_hours(hours, clock(), by=by)
+        return shapes.CallingHoursShape.of(hours, authority.days.name)
 
     _operators(router, authority, clock)
 

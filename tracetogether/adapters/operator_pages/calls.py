@@ -43,6 +43,7 @@ def show_calls(request: PageRequest) -> Response:
         last_days=() if sheet is None else _last_days(sheet, today),
         to_send=sheet is not None and sheet.line.missed + 1 >= _MESSAGE_AFTER,
         policy=request.authority.tracing.policy(),
+        outside=calling.outside_hours(request.now) if sheet is None else sheet.outside_hours,
         nobody_left=request.http.query_params.get("left") == "none",
         saved=_saved(request),
         may_describe=request.may("POST", "/calls/{contact_id}/describe"),

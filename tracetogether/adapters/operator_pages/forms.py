@@ -34,6 +34,7 @@ FIELDS: Final = frozenset(
         *("seat_row", "seat_rows"),
         *("shift_reason", "next_day", "next_time", "who_rings"),
         *("handed", "role", "operator_name", "works_by"),
+        *("hours_from", "hours_until"),
     }
 )
 """The fields that people fill in; of several boxes, what is before the dot of each name."""

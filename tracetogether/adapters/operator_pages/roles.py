@@ -71,6 +71,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/bulletin/end"): Action.SET_BULLETIN,
     ("GET", "/team"): Action.SHOW_TEAM,
     ("POST", "/team"): Action.ASSIGN_CASE,
+    ("POST", "/team/hours"): Action.SET_CALLING_HOURS,
+    ("POST", "/team/{name}/shift-end"): Action.END_SHIFT,
     ("GET", "/operators"): Action.LIST_OPERATORS,
     ("POST", "/operators"): Action.ADD_OPERATOR,
     ("GET", "/operators/{name}"): Action.LIST_OPERATORS,

@@ -12,6 +12,7 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.cases.case import CaseQuery
 from tracetogether.authority.cases.casework import NOBODY
+from tracetogether.authority.desk.hours import CallingHours
 from tracetogether.authority.desk.team import MOST_CASES
 from tracetogether.errors import InvalidRequestError
 
@@ -43,6 +44,7 @@ def show_team(request: PageRequest) -> Response:
         limit=_ROWS_A_PAGE,
         most=MOST_CASES,
         tracers=request.authority.casework.tracers(by=request.caller),
+        hours=team.hours(by=request.caller),
     )
 
 
@@ -57,6 +59,21 @@ def hand_over(request: PageRequest) -> Response:
     sent = ticked(request.form, "to")
     cases = {case_id: sent.get(case_id, to) for case_id in versions}
     request.authority.team.hand_over(cases, request.now, versions=versions, by=request.caller)
+    return request.redirect("/team")
+
+
+def set_hours(request: PageRequest) -> Response:
+    """Set the hours in which people are called; two blank fields are any hour."""
+    begin, end = (request.form.get(name, "").strip() for name in ("hours_from", "hours_until"))
+    hours = CallingHours.between(begin, end) if begin or end else None
+    request.authority.team.set_hours(hours, request.now, by=request.caller)
+    return request.redirect("/team")
+
+
+def end_shift(request: PageRequest) -> Response:
+    """End a tracer's shift; whom the tracer calls now is free for others."""
+    name = str(request.http.path_params["name"])
+    request.authority.team.end_shift(name, request.now, by=request.caller)
     return request.redirect("/team")
 
 
@@ -112,4 +129,6 @@ _BLAMES: Final[Blames] = {
 PAGES: Final = (
     Page("GET", "/team", show_team),
     Page("POST", "/team", hand_over, show_team, _BLAMES, _both),
+    Page("POST", "/team/hours", set_hours, show_team, {"calling-hours": "hours_from"}),
+    Page("POST", "/team/{name}/shift-end", end_shift, show_team),
 )

@@ -149,7 +149,12 @@ class AccessTables(TableAccess):
             OPERATORS.c.disabled.is_(False),
             OPERATORS.c.roles == _role_names(had),
         )
-        return self._changed(OPERATORS.update().where(same).values(roles=_role_names(roles)))
+        with self._transactions.writing():
+            changed = self._changed(OPERATORS.update().where(same).values(roles=_role_names(roles)))
+            if changed:
+                kept = ",".join(_role_names(roles).split())
+                self._transactions.revoked("roles", f"{name}:{kept}")
+        return changed
 
     # --- requests to reset an operator's codes ---
 
@@ -282,10 +287,17 @@ class SignInTables(TableAccess):
         )
 
     def forget_codes(self, name: str) -> bool:
-        """Delete the secret of an operator's codes; return False if there is no password."""
+        """Delete the secret of an operator's codes; return False if there is no password.
+
+        After a restore over a damaged database, somebody who knows the password must not be the
+        first to set up codes: that sign-in ends, as after a change of the password.
+        """
+        forgotten = PASSWORDS.update().where(PASSWORDS.c.name == name)
         with self._transactions.writing():
-            forgotten = PASSWORDS.update().where(PASSWORDS.c.name == name)
-            return self._changed(forgotten.values(sealed_secret=b""))
+            changed = self._changed(forgotten.values(sealed_secret=b""))
+            if changed:
+                self._transactions.revoked("password", name)
+        return changed
 
     def use_step(self, name: str, step: int) -> bool:
         """Mark the code of a time step as used; return False if it, or a later one, was before."""

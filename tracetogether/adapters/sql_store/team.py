@@ -65,5 +65,9 @@ def _reserved(now: float) -> sa.Select[Any]:
 
 
 def _shifts(now: float) -> sa.Select[Any]:
-    wanted = sa.select(SHIFTS.c.operator.label("name"), SHIFTS.c.begun_at_s.label("shift_since"))
+    wanted = sa.select(
+        SHIFTS.c.operator.label("name"),
+        SHIFTS.c.begun_at_s.label("shift_since"),
+        SHIFTS.c.until_s.label("shift_until"),
+    )
     return wanted.where(SHIFTS.c.until_s > now)

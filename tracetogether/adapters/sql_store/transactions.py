@@ -80,8 +80,8 @@ class Transactions:
 
     Attributes:
         revoked: called within a transaction that revokes something for good, with its kind
-            (withdrawn, disabled, password, retired, partner, kept-back) and its subject; if it
-            fails, nothing is written.
+            (withdrawn, disabled, password, roles, retired, partner, kept-back) and its subject; if
+            it fails, nothing is written.
     """
 
     def __init__(self, database: Database) -> None:

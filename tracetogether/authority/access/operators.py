@@ -1,7 +1,7 @@
 """Operators: the people and programs that work at the authority, and their roles."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -74,16 +74,25 @@ def roles_named(names: Iterable[str]) -> frozenset[Role]:
     return roles
 
 
+def _nothing(_name: str, _left: frozenset[Role], _now: float, _by: Caller) -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Staff:
     """Adds, lists and disables operators.
 
     Every method raises AccessDeniedError if the roles of ``by`` do not allow it, or if it concerns
     a role that ``by`` lacks.
+
+    Attributes:
+        on_fewer_roles: called with name, roles that are left, time and who did it, in the
+            transaction in which an operator loses a role or is disabled.
     """
 
     store: AccessStore
     audit: Audit
+    on_fewer_roles: Callable[[str, frozenset[Role], float, Caller], None] = _nothing
 
     def add(
         self, name: str, roles: frozenset[Role], token: str, now: float, *, by: Caller
@@ -129,6 +138,7 @@ class Staff:
                 msg = "there is no enabled operator of that name"
                 raise NotFoundError(msg, "no-such-operator")
             self.audit.record("operator.disabled", now, by=by.name, subject=name)
+            self.on_fewer_roles(name, frozenset(), now, by)
 
     def change_roles(
         self,
@@ -170,6 +180,8 @@ class Staff:
             self.audit.record(
                 "operator.roles", now, by=by.name, subject=name, roles=granted, before=before
             )
+            if not found.roles <= roles:
+                self.on_fewer_roles(name, roles, now, by)
         return replace(found, roles=roles)
 
     def one(self, name: str, *, by: Caller) -> Operator:

@@ -47,6 +47,8 @@ class Action(Enum):
     SET_LEAST_CHANCE = "set how likely a contact must be to be called"
     ASSIGN_CASE = "assign a case to a tracer"
     SHOW_TEAM = "see what each tracer has to do, has done and does now"
+    END_SHIFT = "end a tracer's shift"
+    SET_CALLING_HOURS = "set the hours in which people are called"
     CHANGE_CASE_STATE = "close a case, or open it again"
     MERGE_CASES = "merge two cases, or undo that"
     READ_NOTES = "read notes"
@@ -123,6 +125,8 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.SET_LEAST_CHANCE: _roles(Role.SUPERVISOR),
         Action.ASSIGN_CASE: _roles(Role.SUPERVISOR),
         Action.SHOW_TEAM: _roles(Role.SUPERVISOR),
+        Action.END_SHIFT: _roles(Role.SUPERVISOR),
+        Action.SET_CALLING_HOURS: _roles(Role.SUPERVISOR),
         Action.CHANGE_CASE_STATE: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.MERGE_CASES: _roles(Role.SUPERVISOR),
         Action.READ_NOTES: _roles(Role.TRACER, Role.SUPERVISOR),

@@ -14,7 +14,7 @@ class TracerDay:
         overdue: those of them whom nobody has called since before yesterday.
         done: people whom the tracer has called today, of whichever case.
         reserved: people whom the tracer calls now.
-        shift_since: epoch seconds; None without a shift.
+        shift_since, shift_until: epoch seconds; None without a shift.
     """
 
     name: str
@@ -24,3 +24,4 @@ class TracerDay:
     done: int = 0
     reserved: int = 0
     shift_since: float | None = None
+    shift_until: float | None = None

@@ -15,9 +15,10 @@ from tracetogether.authority.cases.followed import (
     Outcome,
     Priority,
 )
+from tracetogether.authority.desk.hours import CallingHours
 from tracetogether.errors import ConflictError, InvalidRequestError
+from tracetogether.local_days import LocalDays
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
-from tracetogether.units import utc_day
 
 _ENDED: Final = frozenset(
     {
@@ -44,11 +45,28 @@ def check_open(kept: KeptContact) -> None:
         raise ConflictError(msg, "contact-became-case")
 
 
-def check_next_call(kept: KeptContact, outcome: Outcome, call_at: float | None, now: float) -> None:
+def check_next_call(
+    outcome: Outcome,
+    call_at: float | None,
+    now: float,
+    *,
+    until_day: int,
+    days: LocalDays,
+    hours: CallingHours | None,
+) -> None:
     """Return if the time of the next call fits the outcome of this one.
 
+    Args:
+        outcome: of this call.
+        call_at: when to call again, epoch seconds; None for any time of the next day.
+        now: epoch seconds.
+        until_day: the last day of the follow-up: later than that nobody is called.
+        days: the authority's time zone.
+        hours: in which people are called; None for any.
+
     Raises:
-        InvalidRequestError: it is missing, past, or later than the follow-up.
+        InvalidRequestError: it is missing, past, outside of the calling hours, or later than the
+            follow-up.
     """
     if call_at is None:
         if outcome is Outcome.CALL_BACK:
@@ -60,9 +78,14 @@ def check_next_call(kept: KeptContact, outcome: Outcome, call_at: float | None, 
     elif outcome in ENDING:
         msg = "there is no next call after this outcome: leave its time out"
         raise InvalidRequestError(msg, "no-next-call")
-    elif utc_day(call_at) > kept.until_day + 1:
+    elif days.day(call_at) > until_day:
         msg = "the next call would be after the last day of the follow-up: give an earlier time"
         raise InvalidRequestError(msg, "next-call-late")
+    elif hours is not None and not hours.contain(call_at, days):
+        msg = "people are called from {begin} to {end}: give a time of these hours"
+        raise InvalidRequestError(
+            msg, "next-call-hours", begin=hours.begin_text, end=hours.end_text
+        )
 
 
 def after_calls(

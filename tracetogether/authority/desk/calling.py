@@ -17,7 +17,9 @@ from tracetogether.authority.cases.calls import (
 from tracetogether.authority.cases.followed import DayOutcome, Outcome, check_version
 from tracetogether.authority.cases.notes import Note, Notes
 from tracetogether.authority.desk.followup import FollowUp, Person
+from tracetogether.authority.desk.hours import calling_hours
 from tracetogether.authority.desk.people import CallList, PersonToCall
+from tracetogether.authority.desk.shifts import end_shift
 from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
@@ -38,6 +40,7 @@ class CallSheet:
         notes: on the person, from the cases that the caller may see, the oldest first.
         draft: what this caller has typed before and not saved.
         reserved_until: epoch seconds; until then nobody else gets this person.
+        outside_hours: whether nobody is to be called at this hour of the day.
     """
 
     line: PersonToCall
@@ -46,6 +49,7 @@ class CallSheet:
     notes: tuple[Note, ...]
     draft: Draft
     reserved_until: float
+    outside_hours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +85,12 @@ class Calling:
     def end_shift(self, now: float, *, by: Caller) -> None:
         """End the caller's shift, and free the people whom the caller has reserved."""
         by.require(Action.REVEAL)
-        with self.audit.atomic():
-            self.store.calls.release(by.name)
-            shift = self.store.calls.shift(by.name)
-            if shift is not None and now < shift.until:
-                self.store.calls.put_shift(CallShift(by.name, shift.reason, shift.begun_at, now))
-                self.audit.record("shift.ended", now, by=by.name)
+        end_shift(by.name, now, store=self.store, audit=self.audit, by=by.name)
+
+    def outside_hours(self, now: float) -> bool:
+        """Return whether nobody is to be called at this hour of the day."""
+        hours = calling_hours(self.store)
+        return hours is not None and not hours.contain(now, self.people.desk.days)
 
     def ready(self, now: float, *, by: Caller) -> tuple[int, bool]:
         """Return how many people ``next`` could give to the caller, and whether more may be due.
@@ -166,7 +170,7 @@ class Calling:
         for held in self.store.calls.reserved_by(by.name, now):
             line = self._lines(held.who, now, by)
             if line is not None:
-                return self._sheet(line, held.until, by)
+                return self._sheet(line, held.until, now, by)
         return None
 
     def save(
@@ -315,9 +319,9 @@ class Calling:
     def _revealed(self, line: PersonToCall, shift: CallShift, now: float, by: Caller) -> CallSheet:
         """Return the sheet of a person whom the caller has just reserved, and record the reveal."""
         self.follow_up.revealed(line.first, shift.reason.value, now, by=by)
-        return self._sheet(replace(line, reserved_by=by.name), now + RESERVED_S, by)
+        return self._sheet(replace(line, reserved_by=by.name), now + RESERVED_S, now, by)
 
-    def _sheet(self, line: PersonToCall, until: float, by: Caller) -> CallSheet:
+    def _sheet(self, line: PersonToCall, until: float, now: float, by: Caller) -> CallSheet:
         ids = {shown.kept.contact_id for shown in line.lines}
         cases = sorted({shown.kept.case_id for shown in line.lines})
         notes = [
@@ -333,6 +337,7 @@ class Calling:
             notes=tuple(sorted(notes, key=lambda note: note.at)),
             draft=Draft() if kept is None else kept.opened(self.keys),
             reserved_until=until,
+            outside_hours=self.outside_hours(now),
         )
 
 

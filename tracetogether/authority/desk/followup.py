@@ -26,6 +26,7 @@ from tracetogether.authority.cases.particulars import (
     opened_particulars,
 )
 from tracetogether.authority.desk.calendars import after_calls, check_next_call, check_open
+from tracetogether.authority.desk.hours import calling_hours
 from tracetogether.authority.desk.person_details import PersonDetails
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.intake.store import IntakeStore
@@ -154,9 +155,17 @@ class FollowUp:
         if not kept.until_day - self.parameters.days <= day <= kept.until_day:
             msg = "the day is not in the contact's calendar: see its first and last day"
             raise InvalidRequestError(msg, "day-not-in-calendar")
-        check_next_call(kept, outcome, call_at, now)
+        lines = (kept, *self._other_lines(kept, day))
+        check_next_call(
+            outcome,
+            call_at,
+            now,
+            until_day=max(line.until_day for line in lines),
+            days=self.days,
+            hours=calling_hours(self.store),
+        )
         contact_id = kept.contact_id
-        for line in (kept, *self._other_lines(kept, day)):
+        for line in lines:
             after = self._with_number(line, day, outcome)
             after = self._with_call(after, DayOutcome(day, outcome, by.name, now), call_at, now)
             details = {"day": day, "outcome": outcome.value, "state": after.state.value}

@@ -10,8 +10,10 @@ from tracetogether.authority.cases.call_store import CallingStore
 from tracetogether.authority.cases.case import OPEN_STATES, Case, CasePage, CaseQuery
 from tracetogether.authority.cases.casework import NOBODY, Casework
 from tracetogether.authority.cases.team import TracerDay
+from tracetogether.authority.desk.hours import CallingHours, calling_hours, set_calling_hours
+from tracetogether.authority.desk.shifts import end_shift
 from tracetogether.authority.desk.views import Desk
-from tracetogether.errors import InvalidRequestError
+from tracetogether.errors import InvalidRequestError, NotFoundError
 
 MOST_CASES: Final = 200
 """Cases that change hands at once."""
@@ -128,6 +130,28 @@ class Team:
                 if case.assigned_to != ("" if name == NOBODY else name):
                     changed.append(self.casework.assign(case_id, name, now, version=version, by=by))
         return changed
+
+    def end_shift(self, tracer: str, now: float, *, by: Caller) -> None:
+        """End the shift of a tracer; whom the tracer calls now is free for others.
+
+        Raises:
+            NotFoundError: no operator of that name has a shift.
+        """
+        by.require(Action.END_SHIFT)
+        if not end_shift(tracer, now, store=self.store, audit=self.audit, by=by.name):
+            raise NotFoundError("the tracer has no shift now", "no-such-shift")
+
+    def hours(self, *, by: Caller) -> CallingHours | None:
+        """Return the hours in which people are called; None for any hour."""
+        by.require(Action.LIST_FOLLOWED)
+        return calling_hours(self.store)
+
+    def set_hours(self, hours: CallingHours | None, now: float, *, by: Caller) -> None:
+        """Set the hours in which people are called; None for any hour.
+
+        Outside of them "next" warns, and no next call can be agreed on. Agreed times stay.
+        """
+        set_calling_hours(hours, now, store=self.store, audit=self.audit, by=by)
 
 
 def _check_number(case_ids: Sequence[str]) -> None:

@@ -36,6 +36,7 @@ class Revoked:
         retired: ids of places that have retired.
         partners: when a partner was removed last (epoch seconds), by its fingerprint.
         kept_back: ids of visits and trips whose warnings tracers keep back.
+        roles: the roles that an operator had last, by name, where they were ever changed.
     """
 
     withdrawals: Mapping[bytes, float] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Revoked:
     retired: frozenset[str] = frozenset()
     partners: Mapping[str, float] = field(default_factory=dict)
     kept_back: frozenset[str] = frozenset()
+    roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Carried:
     Attributes:
         withdrawn: users of the backup who have withdrawn since.
         disabled: operators of the backup who were disabled since.
-        passwords: operators whose password in the backup is an old one.
+        roles: operators who have a role in the backup that was taken from them since.
+        passwords: operators whose password or codes in the backup are old ones.
         sessions: operators' sessions in the backup, which end.
         pins: upload PINs in the backup, which are void.
         audit_entries: entries of the audit log that are newer than the backup, and stay.
@@ -61,6 +64,7 @@ class Carried:
 
     withdrawn: int = 0
     disabled: int = 0
+    roles: int = 0
     passwords: int = 0
     sessions: int = 0
     pins: int = 0
@@ -151,15 +155,16 @@ def carry_over(
     with restored.atomic():
         entries, broken_off = _go_on_with_audit(present, restored)
         withdrawn = _remove_withdrawn(present, restored, revoked, keys, now)
-        disabled, passwords = (
+        operators = (
             _revoke_operators(restored, revoked)
             if present is None
             else _take_operators(present, restored)
         )
-        carried = Carried(
+        for reset in restored.code_resets():  # who asked then may have withdrawn it since
+            restored.drop_code_reset(reset.name)
+        carried = replace(
+            operators,
             withdrawn=withdrawn,
-            disabled=disabled,
-            passwords=passwords,
             sessions=restored.drop_all_sessions(),
             pins=restored.drop_all_pins(),
             audit_entries=entries,
@@ -299,34 +304,46 @@ def _remove_withdrawn(
     return len(gone)
 
 
-def _take_operators(present: AuthorityStore, restored: AuthorityStore) -> tuple[int, int]:
-    """Take the present operators over; return how many were disabled, or have new passwords."""
+def _take_operators(present: AuthorityStore, restored: AuthorityStore) -> Carried:
+    """Take the present operators over; return what of the backup's does not come back."""
     of_backup = {operator.name: operator for operator in restored.operators()}
-    disabled = passwords = 0
+    disabled = fewer = passwords = 0
     for operator in present.operators():
         earlier = of_backup.get(operator.name)
         shut_out = operator.disabled or (earlier is not None and earlier.disabled)
         disabled += shut_out and earlier is not None and not earlier.disabled
+        fewer += earlier is not None and not shut_out and not earlier.roles <= operator.roles
         restored.put_operator(replace(operator, disabled=shut_out))
         kept, old = (
             present.sign_ins.password(operator.name),
             restored.sign_ins.password(operator.name),
         )
         if kept is not None:
-            passwords += old is not None and old.salt != kept.salt
+            passwords += old is not None and (
+                old.salt != kept.salt or old.sealed_secret not in {b"", kept.sealed_secret}
+            )
             restored.sign_ins.put_password(kept)
-    return disabled, passwords
+    return Carried(disabled=disabled, roles=fewer, passwords=passwords)
 
 
-def _revoke_operators(restored: AuthorityStore, revoked: Revoked) -> tuple[int, int]:
-    """Apply the list beside the database; return how many were disabled, or have no password."""
-    disabled = passwords = 0
+def _revoke_operators(restored: AuthorityStore, revoked: Revoked) -> Carried:
+    """Apply the list beside the database; return what of the backup does not come back.
+
+    Nobody has a role that the list doesn't have for them. Who is left without any is disabled.
+    """
+    disabled = fewer = passwords = 0
     newest = max((entry.time for entry, _ in restored.audit()), default=0.0)
     for operator in restored.operators():
         if operator.name in revoked.disabled and not operator.disabled:
             restored.put_operator(replace(operator, disabled=True))
             disabled += 1
+        elif operator.name in revoked.roles and not operator.disabled:
+            held = revoked.roles[operator.name]
+            left = frozenset(role for role in operator.roles if role.value in held)
+            if left != operator.roles:
+                restored.put_operator(replace(operator, roles=left, disabled=not left))
+                fewer += 1
         set_at = revoked.passwords.get(operator.name)
         if set_at is not None and set_at > newest:
             passwords += restored.sign_ins.drop_password(operator.name)
-    return disabled, passwords
+    return Carried(disabled=disabled, roles=fewer, passwords=passwords)
