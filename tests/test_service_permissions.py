@@ -28,6 +28,7 @@ INSIDE = {
     "casework.opened",
     "casework.visible_ids",
     "desk.all_shown",
+    "desk.own_cases",
     "desk.kept",
     "desk.shown",
     "follow_up.called",
