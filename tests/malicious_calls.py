@@ -134,6 +134,7 @@ COMMANDS: dict[str, Words] = {
     "authority case onward": each(f"{{case}} {D}", f"{{evil}} {D}"),
     "authority case open": each(f"{{evil}} {D}", f"{{user}} {D} --date {{evil}}"),
     "authority case pin": each(f"{{evil}} {D}"),
+    "authority case pin-state": each(f"{{evil}} {D}", f"{{case}} {D} --json"),
     "authority policy cost-curve": each(D, f"{D} --json", f"{D} --case {{evil}} --policy {{evil}}"),
     "authority policy set": each(f"--least-chance {{evil}} {D}", f"--least-chance 0.5 {D}"),
     "authority policy show": each(D, f"{D} --json"),

@@ -295,6 +295,16 @@ def test_a_case_is_opened_for_people_too(run: Run, desk: Path) -> None:
     }
 
 
+def test_a_pin_of_another_time_is_not_replaced_by_mistake(run: Run, desk: Path) -> None:
+    opened = facts(run("case", "open", new_user(desk), "--json"))
+    state = facts(run("case", "pin-state", opened["case_id"], "--json"))
+    assert state["state"] == "out"
+    words = ("case", "pin", opened["case_id"], "--after", state["mark"])
+    run(*words)
+    assert "a PIN was issued since" in str(run(*words).exception)
+    assert "The last PIN is out until" in run("case", "pin-state", opened["case_id"]).stdout
+
+
 def test_a_new_pin_voids_the_earlier_one(run: Run, desk: Path) -> None:
     opened = facts(run("case", "open", new_user(desk), "--json"))
     renewed = facts(run("case", "pin", opened["case_id"], "--json"))

@@ -47,6 +47,7 @@ ARGUMENTS = {
     ],
     "case open": ["USER"],
     "case pin": ["CASE"],
+    "case pin-state": ["CASE"],
     "case reveal": ["CASE", "person", "--reason", "a test"],
     "case person": ["CASE", "--reason", "a test"],
     "case describe": ["CASE", "--name", "Ann"],

@@ -10,6 +10,7 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.desk.imports import BadCell
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.cli import cli
 from tracetogether.errors import ConflictError, NotFoundError
 
@@ -32,6 +33,20 @@ def test_right_lines_open_cases(world: World) -> None:
     first, second = world.authority.case_import.run(wanted, NOON, by=CONSOLE)
     assert (first.user_id, first.date, first.assigned_to) == (one, "2020-05-02", "ravi")
     assert (second.user_id, second.date, second.assigned_to) == (two, "2020-05-04", "")
+
+
+def test_ids_as_they_are_read_out_open_cases_and_a_slip_is_named(world: World) -> None:
+    user, other = spoken_user_id(world.user()), spoken_user_id(world.user())
+    slip = other[:-1] + ("A" if other[-1] != "A" else "B")
+    wanted, bad = world.authority.case_import.check(
+        f"user_id\n{user}\n{slip}\n{user.replace(' ', '')}\n".encode(), NOON, by=CONSOLE
+    )
+    assert [case.line for case in wanted] == [2]
+    assert [(cell.line, cell.column) for cell in bad] == [(3, "user_id"), (4, "user_id")]
+    assert "check character" in bad[0].remedy
+    assert "the same as on line 2" in bad[1].remedy
+    (opened,) = world.authority.case_import.run(wanted, NOON, by=CONSOLE)
+    assert spoken_user_id(opened.user_id) == user
 
 
 @pytest.mark.parametrize("separator", [";", "\t"])

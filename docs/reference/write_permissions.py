@@ -61,6 +61,7 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "case pin": (Action.SHOW_CASE, Action.ISSUE_PIN),
     "case describe": (Action.DESCRIBE, Action.SHOW_CASE),
     "case person": (Action.SHOW_CASE, Action.LIST_FOLLOWED, Action.REVEAL),
+    "case pin-state": (Action.SHOW_CASE, Action.ISSUE_PIN),
     "case reveal": (Action.SHOW_CASE, Action.REVEAL),
     "case days": (Action.LIST_CONTACTS, Action.LIST_VISITS, Action.SHOW_CASE),
     "warnings confirm": (Action.DECIDE_WARNING,),

@@ -14,6 +14,7 @@ from tracetogether.authority.cases.person_index import (
     number_asked,
     pseudonym_asked,
 )
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.errors import AccessDeniedError, InvalidRequestError, RateLimitedError
 from tracetogether.parameters import SEARCHES_AN_HOUR
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
@@ -63,8 +64,16 @@ def test_each_way_to_ask_finds_the_person_once_with_all_cases(world: Shift) -> N
         found = world.authority.search.find(text, NOON, by=RAVI)
         (person,) = found.people
         assert (person.pseudonym, len(person.lines), found.more) == (named, 2, False), text
-    (person,) = world.authority.search.find(world.shared, NOON, by=RAVI).people
-    assert person.pseudonym == named
+    spoken = spoken_user_id(world.shared)
+    for text in (world.shared, spoken):
+        (person,) = world.authority.search.find(text, NOON, by=RAVI).people
+        assert person.pseudonym == named
+    with pytest.raises(InvalidRequestError, match="check character"):
+        world.authority.search.find(
+            spoken[:-1] + ("A" if spoken[-1] != "A" else "B"), NOON, by=RAVI
+        )
+    long_name = "Wolfgangus Theophilus Habsburg"  # 28 letters, and 29 with one more: no ids
+    assert world.authority.search.find(long_name + "s", NOON, by=RAVI).people == ()
     sheet = world.authority.calling.open(person.contact_id, NOON, by=RAVI)
     assert sheet.person.phone.startswith("+65 9123 4567")
     for text in ("6555 0000", "91234568", "Núñez", "nobody"):

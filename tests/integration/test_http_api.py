@@ -354,6 +354,28 @@ def test_threat_pin_lifetime_of_a_short_pin_is_15_minutes_over_http(site: Site) 
     assert site.send("POST", path, b'{"lifetime": "ever"}', OPERATOR_TOKEN)[0] == 400
 
 
+def test_a_pin_request_that_is_sent_twice_issues_one_pin(site: Site) -> None:
+    client, who = site.phone()
+    with client:
+        path = f"/v1/cases/{site.operator.open_case(who.user_id)}/pin"
+
+        def state() -> tuple[str, bool, str]:
+            _, said = site.send("GET", path, None, OPERATOR_TOKEN)
+            return said["state"], said["expires_at"] is None, said["mark"]
+
+        assert state() == ("none", True, "none")
+        status, issued = site.send("POST", path, b'{"after": "none"}', OPERATOR_TOKEN)
+        assert status == 201
+        assert site.send("POST", path, b'{"after": "none"}', OPERATOR_TOKEN)[0] == 409
+        assert state() == ("out", False, issued["mark"])
+        client.redeem_pin(issued["upload_pin"], b"")
+        assert state() == ("used", False, issued["mark"])
+        wants = b'{"lifetime": "short", "after": "%s"}' % issued["mark"].encode()
+        assert site.send("POST", path, wants, OPERATOR_TOKEN)[0] == 201
+        site.clock.now += 900
+        assert state()[0] == "expired"
+
+
 def test_not_ready_on_other_keys(site: Site) -> None:
     site.world.authority.purge(NOON, clock_is_right=True)
     status, said = site.send("GET", "/v1/ready")

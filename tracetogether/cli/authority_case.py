@@ -12,8 +12,9 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case, day_of
 from tracetogether.authority.cases.followed import ALL_ROWS
 from tracetogether.authority.handover.sending import HandedOver
-from tracetogether.authority.intake.pins import PinLifetime
+from tracetogether.authority.intake.pins import PinLifetime, PinState
 from tracetogether.authority.tracing.one_case import TracedCase
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.cli.authority_case_person import describe, person
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, policy_option
@@ -81,16 +82,46 @@ def open_case(
 @case.command("pin")
 @click.argument("case_id")
 @_short_option
+@click.option(
+    "--after",
+    metavar="MARK",
+    help="Mark of the last PIN, as `case pin-state` shows it: if another one was issued since, "
+    "none is issued now.",
+)
 @folder_option
 @as_json
-def new_pin(case_id: str, folder: Path, *, short: bool, as_json: bool) -> None:
+def new_pin(case_id: str, after: str | None, folder: Path, *, short: bool, as_json: bool) -> None:
     """Print a new upload PIN for CASE_ID; the earlier PIN becomes invalid."""
-    now = time.time()
+    now, lifetime = time.time(), _lifetime(short=short)
     with opened_folder(folder) as service:
         days = service.days
         opened = service.casework.case(case_id, by=CONSOLE)
-        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short), by=CONSOLE)
-    _print_pin(opened, pin, now + _lifetime(short=short).seconds, days, as_json=as_json)
+        pin = service.pins.issue(opened, now, lifetime=lifetime, after=after, by=CONSOLE)
+    _print_pin(opened, pin, now + lifetime.seconds, days, as_json=as_json)
+
+
+@case.command("pin-state")
+@click.argument("case_id")
+@folder_option
+@as_json
+def pin_state(case_id: str, folder: Path, *, as_json: bool) -> None:
+    """Show what became of the last upload PIN of CASE_ID: out, used, expired or void.
+
+    The mark names that PIN without showing it; `case pin --after MARK` issues no PIN beside it.
+    """
+    now = time.time()
+    with opened_folder(folder) as service:
+        last = service.pins.last(service.casework.case(case_id, by=CONSOLE), now, by=CONSOLE)
+        days = service.days
+    out = last.state is PinState.OUT
+    until = f" until {local_text(last.expiry, days)} {days.name}" if out else ""
+    answer(
+        {"state": last.state.value, "expires_at": last.expires_at, "mark": last.mark},
+        f"The last PIN is {last.state.value}{until}; mark {last.mark}"
+        if last.state is not PinState.NONE
+        else "The case has no PIN; mark none",
+        as_json=as_json,
+    )
 
 
 @case.command()
@@ -304,4 +335,5 @@ def reveal(case_id: str, person: str, reason: str, folder: Path, *, as_json: boo
         user_id = service.tracing.reveal(
             service.casework.case(case_id, by=CONSOLE), person, reason, time.time(), by=CONSOLE
         )
-    answer({"pseudonym": person, "user_id": user_id}, user_id, as_json=as_json)
+    facts = {"pseudonym": person, "user_id": user_id, "spoken": spoken_user_id(user_id)}
+    answer(facts, user_id, f"To read out: {spoken_user_id(user_id)}", as_json=as_json)

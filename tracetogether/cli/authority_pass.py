@@ -9,6 +9,7 @@ from rich.table import Table
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import date_of_day
 from tracetogether.authority.status.policy import StatusFact, StatusPolicy, status_policies
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.authority_status import acting, operator_option
@@ -121,6 +122,7 @@ def paper(
         say(
             notice_text("pass.paper", language, days=days, until=made.expires),
             f"The person's id: {made.user_id}",
+            f"To read out: {spoken_user_id(made.user_id)}",
         )
 
 

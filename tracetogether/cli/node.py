@@ -9,6 +9,7 @@ import click
 
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
+from tracetogether.bluetrace.spoken_id import spoken_user_id
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.console import answer, note, right, table, utc_text
 from tracetogether.cli.node_folder import (
@@ -102,15 +103,16 @@ def init(
     if place is None:
         with settings.client() as client:
             note_trust(folder, client)
-        said = (
+        said = [
             f"Node made in {folder}; your user id is {registered.user_id}",
+            f"To read out: {spoken_user_id(registered.user_id)}",
             f"Next: tracetogether node run {folder}",
-        )
+        ]
     else:
-        said = (
+        said = [
             f"Device of a place made in {folder}; delete {place}",
             f"Next: tracetogether node run {folder} --peripheral-only",
-        )
+        ]
     answer(
         {"dir": str(folder), "user_id": registered.user_id},
         *said,

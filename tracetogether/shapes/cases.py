@@ -101,6 +101,24 @@ class NewPin(RequestBody):
             description="long: 24 hours, by SMS or letter; short: 15 minutes, read out.",
         ),
     ] = PinLifetime.LONG
+    after: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="Mark of the last PIN. If another one was issued since, the answer is 409 "
+            "and none is issued: a request that is sent twice issues one PIN.",
+        ),
+    ] = None
+
+
+class LastPinState(AnswerBody):
+    """What became of a case's last upload PIN."""
+
+    state: Annotated[
+        str, Field(description="none, out (may be used), used, expired, or void (wrong tries).")
+    ]
+    expires_at: Annotated[float | None, Field(description="Epoch seconds; null without a PIN.")]
+    mark: Annotated[str, Field(description="Names the PIN without showing it: see `after`.")]
 
 
 class UploadPinIssued(AnswerBody):
@@ -109,6 +127,7 @@ class UploadPinIssued(AnswerBody):
     case_id: str
     upload_pin: Annotated[str, Field(repr=False, examples=["04917362"])]
     expires_at: Annotated[float, Field(description="Epoch seconds.")]
+    mark: Annotated[str, Field(description="Names the PIN without showing it.")]
 
 
 class Reveal(RequestBody):

@@ -20,6 +20,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/v1/cases"): Action.LIST_CASES,
     ("POST", "/v1/cases/{case_id}/confirm"): Action.CONFIRM_CASE,
     ("POST", "/v1/cases/{case_id}/pin"): Action.ISSUE_PIN,
+    ("GET", "/v1/cases/{case_id}/pin"): Action.ISSUE_PIN,
     ("GET", "/v1/cases/{case_id}/contacts"): Action.LIST_CONTACTS,
     ("GET", "/v1/cases/{case_id}/contacts/onward"): Action.LIST_CONTACTS,
     ("GET", "/v1/graph"): Action.SHOW_GRAPH,

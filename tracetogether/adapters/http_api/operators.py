@@ -128,10 +128,20 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         now = clock()
         case = authority.casework.case_to_show(case_id, by=by)
         lifetime = asked.lifetime if asked else PinLifetime.LONG
-        pin = authority.pins.issue(case, now, lifetime=lifetime, by=by)
+        after = asked.after if asked else None
+        pin = authority.pins.issue(case, now, lifetime=lifetime, after=after, by=by)
         return shapes.UploadPinIssued(
-            case_id=case_id, upload_pin=pin, expires_at=now + lifetime.seconds
+            case_id=case_id,
+            upload_pin=pin,
+            expires_at=now + lifetime.seconds,
+            mark=authority.pins.last(case, now, by=by).mark,
         )
+
+    @router.get("/cases/{case_id}/pin")
+    def show_pin_state(by: By, case_id: str) -> shapes.LastPinState:
+        """Show what became of the case's last upload PIN, without the PIN. Role: issuer."""
+        case = authority.casework.case_to_show(case_id, by=by)
+        return shapes.LastPinState.of(authority.pins.last(case, clock(), by=by))
 
     @router.get("/cases/{case_id}/contacts")
     def list_contacts(

@@ -148,12 +148,13 @@ def issue_pin(request: PageRequest) -> Response:
     choose = InvalidRequestError("choose how the person receives the PIN", "choose-lifetime")
     if not request.form.get("lifetime"):
         raise choose
-    lifetime = request.read(NewPin, lifetime=choose).lifetime
+    wanted = request.read(NewPin, lifetime=choose, after=choose)
+    lifetime = wanted.lifetime
     pin = request.authority.pins.issue(
         case,
         request.now,
         lifetime=lifetime,
-        after=request.form.get("after") or None,
+        after=wanted.after,
         by=request.caller,
     )
     return request.render(

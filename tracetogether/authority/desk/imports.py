@@ -12,6 +12,7 @@ from tracetogether.authority.access.permissions import CONSOLE, Action, Caller, 
 from tracetogether.authority.cases.case import Case, CaseState, day_of
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.intake.issuance import new_secret
+from tracetogether.bluetrace.spoken_id import read_user_id
 from tracetogether.errors import AuthorityError, ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.units import Entropy
 
@@ -115,6 +116,19 @@ def _bad_names(names: Sequence[str], columns: Sequence[str]) -> list[BadCell]:
     return bad
 
 
+def _with_read_ids(
+    rows: Sequence[tuple[int, dict[str, str]]],
+) -> tuple[list[tuple[int, dict[str, str]]], list[BadCell]]:
+    """Return the lines with plain user ids in place of ids as they are read out, and the slips."""
+    read, bad = [], []
+    for line, row in rows:
+        try:
+            read.append((line, {**row, "user_id": read_user_id(row["user_id"])}))
+        except InvalidRequestError as error:
+            bad.append(BadCell(line, "user_id", str(error)))
+    return read, bad
+
+
 @dataclass(frozen=True, slots=True)
 class CaseImport:
     """Opens cases from a file; raises AccessDeniedError if ``by`` may not open cases."""
@@ -126,14 +140,17 @@ class CaseImport:
     ) -> tuple[list[CaseToOpen], list[BadCell]]:
         """Return the cases that a file would open, and its mistakes.
 
-        Columns: ``user_id``; ``date`` as YYYY-MM-DD (today if blank); ``assigned_to``, the name of
-        a tracer. A user with an open case, or with two lines, is reported too.
+        Columns: ``user_id``, also as it is read out; ``date`` as YYYY-MM-DD (today if blank);
+        ``assigned_to``, the name of a tracer. A user with an open case, or with two lines, is
+        reported too.
         """
         by.require(Action.OPEN_CASE)
         rows, bad = lines_of(body, CASE_COLUMNS)
         today = self.casework.days.day(now)
         operators = self.casework.store.operators()
         tracers = {person.name for person in operators if person.holds(Role.TRACER)}
+        rows, slips = _with_read_ids(rows)
+        bad += slips
         busy = self._with_open_cases({row["user_id"] for _, row in rows})
         found, seen = [], dict[str, int]()
         for line, row in rows:

@@ -1,5 +1,6 @@
 """Find the one who rings back: by telephone number, name, pseudonym or user id."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +14,7 @@ from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import KeptContact, person_key
 from tracetogether.authority.cases.person_index import digests_of
 from tracetogether.authority.desk.people import CallList, PersonToCall
+from tracetogether.bluetrace.spoken_id import read_user_id
 from tracetogether.errors import InvalidRequestError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import SEARCHES_AN_HOUR
@@ -21,6 +23,8 @@ from tracetogether.units import SECONDS_PER_HOUR
 SEARCHES: Final = Limit("people-searches", SEARCHES_AN_HOUR, SECONDS_PER_HOUR)
 MAX_CHARACTERS: Final = 200
 _MOST: Final = 20
+_READ_OUT: Final = re.compile(r"(\S{4} ){6}\S{4}-\S")
+"""An id in groups of four with its check character; names have no such groups."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,15 @@ class PeopleSearch:
 
         Args:
             text: a number with five digits or more, of which the last eight count; a whole name,
-                in any order of words; a user id; or a pseudonym, which finds contacts only.
+                in any order of words; a user id, also as it is read out; or a pseudonym, which
+                finds contacts only.
             now: epoch seconds.
             by: the caller.
 
         Raises:
             AccessDeniedError: the roles of ``by`` do not allow it.
-            InvalidRequestError: the text is empty or too long, or names nobody.
+            InvalidRequestError: the text is empty or too long, or names nobody, or it is a user id
+                with a mistake.
             RateLimitedError: the caller has searched too often in this hour.
         """
         by.require(Action.FIND_PERSON)
@@ -84,12 +90,14 @@ class PeopleSearch:
         if not digests:
             msg = "write a whole telephone number, a name, a pseudonym or a user id"
             raise InvalidRequestError(msg, "search-empty")
+        user_id = _user_id(text)
+        who = person_key(user_id, self.keys)
         act = "searches.exceeded"
         take_of_operator(SEARCHES, act, now, self.limits, self.audit, by=by)
         with self.audit.atomic():
-            lines = self.store.calls.found(person_key(text, self.keys), digests, _MOST + 1)
+            lines = self.store.calls.found(who, digests, _MOST + 1)
             shown = self.people.lines(lines[:_MOST], now, by, nobodys=True)
-            cases, more, hidden = self._cases(text, digests, [each.first for each in shown], by)
+            cases, more, hidden = self._cases(user_id, digests, [each.first for each in shown], by)
             found = FoundPeople(
                 people=tuple(shown),
                 cases=cases,
@@ -109,7 +117,7 @@ class PeopleSearch:
 
     def _cases(
         self,
-        text: str,
+        user_id: str,
         digests: Mapping[str, list[bytes]],
         shown: Sequence[KeptContact],
         by: Caller,
@@ -121,7 +129,7 @@ class PeopleSearch:
             of colleagues.
         """
         desk = self.people.desk
-        fitting = desk.store.cases_by_person(text, digests, _MOST + 1)
+        fitting = desk.store.cases_by_person(user_id, digests, _MOST + 1)
         own = [case for some in desk.own_cases(shown, by).values() for case in some]
         every = {case.case_id: case for case in (*own, *fitting[:_MOST])}
         kept = [
@@ -133,3 +141,17 @@ class PeopleSearch:
             if not case.assigned_to or by.needs_to_know(case.assigned_to)
         ]
         return tuple(mine), len(fitting) > _MOST, len(mine) < len(kept)
+
+
+def _user_id(text: str) -> str:
+    """Return the user id that a text is, if it is one; a name of 28 letters may look like one.
+
+    Raises:
+        InvalidRequestError: it is an id as it is read out, and its check character doesn't fit.
+    """
+    try:
+        return read_user_id(text)
+    except InvalidRequestError:
+        if _READ_OUT.fullmatch(text):
+            raise
+        return text

@@ -161,6 +161,11 @@ class LastPin:
     expiry: float
     mark: str
 
+    @property
+    def expires_at(self) -> float | None:
+        """Epoch seconds; None without a PIN."""
+        return None if self.state is PinState.NONE else self.expiry
+
 
 @dataclass(frozen=True, slots=True)
 class Pins:
