@@ -19,6 +19,7 @@ from tests.followed_rows import contact_row
 from tests.status_world import TOM, StatusWorld
 from tracetogether.adapters import http_api
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ContactState, sealed_person
 from tracetogether.authority.open_data.cells import FIGURE_NAMED, FIGURES, people_in_pairs
 from tracetogether.authority.open_data.files import datapackage, figures_csv
@@ -27,6 +28,7 @@ from tracetogether.authority.open_data.publishing import OpenCell, OpenDay, nois
 from tracetogether.authority.status.appeal import AppealState
 from tracetogether.crypto import sha256
 from tracetogether.errors import AccessDeniedError, ConflictError, InvalidRequestError
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import OPEN_DATA
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -299,6 +301,31 @@ def test_a_day_is_due_two_days_later_and_never_changes(world: StatusWorld) -> No
     assert [entry.details["day"] for entry in told] == [day.day for day in seen]
     text = figures_csv(seen[-1:], "SG_MOH").encode()
     assert told[-1].details["sha256"] == sha256(text).hex()
+
+
+@pytest.mark.parametrize(
+    ("zone", "skipped"), [("Asia/Singapore", [DAY + 1]), ("America/New_York", [])]
+)
+def test_no_hour_is_published_twice_when_the_time_zone_changes(
+    world: StatusWorld, zone: str, skipped: list[int]
+) -> None:
+    authority = world.authority
+    authority.open_data.publish(LATER, by=SUPERVISOR)  # the last day is DAY, in UTC
+    moved = replace(authority.open_data, days=LocalDays.named(zone))
+    week = LATER + 7 * SECONDS_PER_DAY
+    found = [day.day for day in moved.publish(week, by=SUPERVISOR)]
+    expected = [day for day in range(DAY + 1, moved.days.day(week) - 1) if day not in skipped]
+    assert found == expected
+    assert moved.days.start(found[0]) >= UTC_DAYS.start(DAY + 1)
+
+
+def test_records_of_a_partner_make_no_case_of_a_person(world: StatusWorld) -> None:
+    authority, user = world.authority, world.user()
+    authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+    world.store.add_case(Case("PARTNER001", user, DAY, NOON, NOON, origin="AU_DTA"))
+    assert authority.open_data._counted(DAY)["cases_declared"] == 1
+    viewer = Caller("vera", frozenset({Role.VIEWER}))
+    assert authority.wall.figures(NOON, by=viewer).counted.cases_today == 1
 
 
 def test_two_who_publish_at_once_publish_one_day_once(world: StatusWorld) -> None:

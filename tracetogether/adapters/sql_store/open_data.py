@@ -57,11 +57,12 @@ class OpenDataTables(TableAccess):
         return self._drop(DAILY_COUNTS, old) if found else 0
 
     def declared(self, begin: float, end: float) -> int:
-        """Return how many people have a case that was opened in a span."""
+        """Return how many people have a case that was opened in a span; none of partners."""
         wanted = sa.select(sa.func.count(sa.distinct(CASES.c.user_id))).where(
             _within(CASES.c.opened_at_s, begin, end),
             CASES.c.state != CaseState.MERGED.value,
             CASES.c.unconfirmed.is_(False),
+            CASES.c.origin == "",
         )
         return self._number(wanted)
 

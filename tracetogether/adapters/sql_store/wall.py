@@ -36,6 +36,8 @@ _ACTIVE: Final = sorted(state.value for state in ACTIVE)
 _DUE, _LOST, _OVER = "due", "lost", "over"
 """As what a person is counted: somebody is to call, gave up, or has nothing to do."""
 _WARNED: Final = [WarningState.RELEASED.value, WarningState.PUBLISHED.value]
+_OWN_CASES: Final = (CASES.c.state != CaseState.MERGED.value, CASES.c.origin == "")
+"""The conditions of cases of people: the records of a partner's day make a case of nobody."""
 _KEYS: Final = (
     FOLLOWED_COUNTS.c.state,
     FOLLOWED_COUNTS.c.last_day,
@@ -197,9 +199,7 @@ def _appeals(overdue_before: float) -> sa.Executable:
 
 def _others(midnight: float, since: float) -> sa.Executable:
     visit = REPORTED_VISITS.c
-    cases = sa.select(sa.func.count()).where(
-        CASES.c.opened_at_s >= midnight, CASES.c.state != CaseState.MERGED.value
-    )
+    cases = sa.select(sa.func.count()).where(CASES.c.opened_at_s >= midnight, *_OWN_CASES)
     places = sa.select(sa.func.count(sa.distinct(visit.place_tag))).where(
         visit.state.in_(_WARNED), visit.released_at_s >= since
     )
@@ -218,7 +218,7 @@ def _times(since: float) -> sa.Executable:
     """Return the query of the newest cases with their first logs."""
     newest = (
         sa.select(CASES.c.case_id, CASES.c.day, CASES.c.tracing_at_s)
-        .where(CASES.c.opened_at_s >= since, CASES.c.state != CaseState.MERGED.value)
+        .where(CASES.c.opened_at_s >= since, *_OWN_CASES)
         .order_by(CASES.c.opened_at_s.desc())
         .limit(NEWEST_CASES)
         .subquery()

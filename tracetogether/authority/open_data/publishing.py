@@ -20,6 +20,7 @@ from tracetogether.authority.open_data.files import day_csv
 from tracetogether.authority.open_data.noise import Draws, discrete_laplace, noise_within
 from tracetogether.authority.open_data.store import (
     OPEN_DATA_FROM,
+    OPEN_DATA_UNTIL,
     FoundContact,
     OpenStore,
 )
@@ -227,16 +228,26 @@ class OpenData:
                 raise ConflictError(msg, "open-data-published")
             digest = sha256(day_csv(day, self.organisation).encode()).hex()
             self.audit.record("open-data.published", now, by=by, day=day.day, sha256=digest)
+            self.store.put_setting(OPEN_DATA_UNTIL, repr(self.days.start(day.day + 1)))
         return due
 
     def _due(self, now: float) -> list[OpenDay]:
+        """Return the days that are over and not published.
+
+        Where the time zone has changed, a day may begin before the newest published one ended. It
+        is left out: people in the hours that both have would be in two sets of figures.
+        """
         today = self.days.day(now)
         published = set(self.store.open_data.published_days())
         since = float(self.store.setting(OPEN_DATA_FROM) or 0)
+        until = float(self.store.setting(OPEN_DATA_UNTIL) or 0)
         return [
             self._made(day)
             for day in range(today - self.rules.kept_days, today - self.rules.after_days + 1)
-            if day not in published and self.days.start(day + 1) > since and self.keys.has_day(day)
+            if day not in published
+            and self.days.start(day) >= until
+            and self.days.start(day + 1) > since
+            and self.keys.has_day(day)
         ]
 
     def _made(self, day: int) -> OpenDay:

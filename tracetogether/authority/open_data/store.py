@@ -11,6 +11,8 @@ from tracetogether.authority.status.store import RestrictingStore
 if TYPE_CHECKING:
     from tracetogether.authority.open_data.publishing import OpenDay
 
+OPEN_DATA_UNTIL: Final = "open_data_until"
+"""The setting that says when the newest published day ended, epoch seconds."""
 OPEN_DATA_FROM: Final = "open_data_from"
 """Setting: days that ended before that time (epoch seconds) are not published any more."""
 

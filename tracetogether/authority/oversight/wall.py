@@ -53,7 +53,7 @@ class Counted:
     """What the store counts for the wall.
 
     Attributes:
-        cases_today: cases opened since midnight.
+        cases_today: cases opened since midnight; those that hold records of partners are left out.
         times: of the newest cases: day of the test (number), arrival of the first log, first call
             (epoch seconds, or None).
         due, done, overdue: people to be called today; called today; to be called, and not called
