@@ -79,6 +79,15 @@ def recordings() -> Path:
 
 
 @pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder for the front of PATH, whose `tracetogether` starts without its imports."""
+    from tests.warm_commands import warm_commands
+
+    with warm_commands(tmp_path_factory.mktemp("warm")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of a Chromium, or skip."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -113,14 +122,11 @@ def postgres_url() -> Iterator[str]:
 @contextmanager
 def empty_schema() -> Iterator[str]:
     """Yield the URL of an empty schema on a PostgreSQL server, or skip; drop it at the end."""
-    server = os.environ.get("TRACETOGETHER_TEST_POSTGRES")
-    if not server:
-        pytest.skip(
-            "needs PostgreSQL: set TRACETOGETHER_TEST_POSTGRES to the URL of a database on it "
-            "(.ci/run starts one)"
-        )
     import psycopg
 
+    from tests.postgres_copies import server_url
+
+    server = server_url()
     schema = f"test_{secrets.token_hex(8)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")

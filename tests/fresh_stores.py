@@ -54,7 +54,7 @@ def inside(store: object) -> Inside:
     return Inside(store._database, store._transactions)
 
 
-def _share_compiled_statements(first: SqlStore, store: SqlStore) -> None:
+def share_compiled_statements(first: SqlStore, store: SqlStore) -> None:
     """Let all stores of a process use the statements that the first one has compiled.
 
     SQLAlchemy compiles statements again for each engine, which takes longer than running them
@@ -77,7 +77,7 @@ def fresh_store(path: Path | None = None) -> SqlStore:
     template, first = _template()
     shutil.copy(template, path)
     store = SqlStore.open(path)
-    _share_compiled_statements(first, store)
+    share_compiled_statements(first, store)
     if folder is not None:  # `store.close` itself would keep the store in use
         weakref.finalize(store, _discard, inside(store).database.close, folder)
     return store

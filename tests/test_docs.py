@@ -37,6 +37,7 @@ SYBIL = Sybil(parsers=[PythonCodeBlockParser()], pattern="*.md")
 REFERENCE = ROOT / "docs" / "reference"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SOURCE = re.compile(r"`((?:tracetogether|simulations|tests|docs)/[\w./-]+)`")
+BIN = Path(sys.executable).parent
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
@@ -79,23 +80,29 @@ def of_old_schema(revision: str, folder: Path) -> None:
 def test_console_examples_run_and_print_what_they_show(
     page: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Each page runs as it is written; some need a database that is there already."""
+    """Each page runs as it is written; some need a database that is there already.
+
+    Commands of the tutorial start as a user starts them, those of other pages with imports done.
+    """
     environment = {}
+    commands = BIN if page.name == "tutorial.md" else request.getfixturevalue("warm")
     if page.name == "upgrade.md":
         of_old_schema("0003", tmp_path)
     if page.name == "second-machine.md":
         environment["DATABASE"] = request.getfixturevalue("postgres_url")
-    run_transcript(page, tmp_path, environment)
+    run_transcript(page, tmp_path, environment, commands)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("revision", ["0000", REVISIONS[-1]])
-def test_the_upgrade_runs_as_written_from_other_schemas_too(revision: str, tmp_path: Path) -> None:
+def test_the_upgrade_runs_as_written_from_other_schemas_too(
+    revision: str, tmp_path: Path, warm: Path
+) -> None:
     of_old_schema(revision, tmp_path)
-    run_transcript(ROOT / "docs" / "howto" / "upgrade.md", tmp_path, {})
+    run_transcript(ROOT / "docs" / "howto" / "upgrade.md", tmp_path, {}, warm)
 
 
-def run_transcript(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+def run_transcript(page: Path, tmp_path: Path, environment: dict[str, str], commands: Path) -> None:
     """Run all console blocks of a page as one session.
 
     ``$`` begins a command, ``>`` continues it, ``...`` in what it prints stands for anything.
@@ -113,14 +120,13 @@ def run_transcript(page: Path, tmp_path: Path, environment: dict[str, str]) -> N
     marked = "".join(
         f"printf '\\n<<{n}>>\\n'\n{{ {line}\n}} 2>&1\n" for n, line in enumerate(script)
     )
-    bin_folder = Path(sys.executable).parent
     done = subprocess.run(
         ["bash", "-c", f"set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{marked}"],
         cwd=tmp_path,
         env={
             **os.environ,
             **environment,
-            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(commands), str(BIN), os.environ["PATH"]]),
             "COLUMNS": "110",
             "NO_COLOR": "1",
             "TERM": "dumb",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fresh_stores import fresh_store
+from tests.fresh_stores import fresh_store, share_compiled_statements
+from tests.postgres_copies import copied_database, empty_store
 from tests.store_rows import OTHER, USER, case
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.oversight.store import AuthorityStore
@@ -18,8 +19,10 @@ def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def postgres(postgres_url: str) -> Iterator[SqlStore]:
-    with SqlStore.create(postgres_url, name="SG_MOH") as store:
+def postgres() -> Iterator[SqlStore]:
+    template, first = empty_store()
+    with copied_database(template) as url, SqlStore.open(url) as store:
+        share_compiled_statements(first, store)
         yield store
 
 

@@ -13,6 +13,7 @@ from tests.old_schemas import REVISIONS, in_postgres, of_first_schema, of_schema
 from tests.restored_desk import KEPT, Clock, RestoredDesk, command, spoilt, traced
 from tracetogether.adapters.sql_store.databases import UnreadableError
 from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.cli import demo_days
 from tracetogether.cli.authority_folder import KEYS, migrate_folder
 from tracetogether.errors import (
     StoreError,
@@ -28,7 +29,9 @@ GIVEN_BACK = ("users", "cases", "uploads", "contact_lists", "contacts")
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> RestoredDesk:
     """An authority that `demo-data` made."""
     made = RestoredDesk(tmp_path_factory.mktemp("made-up") / "old")
-    command("demo-data", str(made.folder), "--people", "24", "--days", "3")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_days, "_MEETING_MINUTES", 40)
+        command("demo-data", str(made.folder), "--people", "24", "--days", "3")
     return made
 
 
