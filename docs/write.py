@@ -176,6 +176,22 @@ WORKS = {
         5.0,
         before=(("border.json", "simulate border train-carriage classroom --seeds 4 --json"),),
     ),
+    "visits-city": Work(
+        "explanation/write_visits_city.py {folder}/rows.json",
+        (
+            "explanation/visits-city.json",
+            "explanation/visits-city.svg",
+            "explanation/visits.md",
+        ),
+        20.0,
+        "simulations/test_city_presence_study.py",
+        before=(
+            (
+                "rows.json",
+                "city presence singapore-2020 --people 20000 --days 70 --seeds 5 --json",
+            ),
+        ),
+    ),
     "costs": Work("explanation/write_costs.py", ("explanation/costs.md",), 5.0),
     "accuracy": Work(
         "explanation/write_accuracy.py {recordings}",

@@ -28,6 +28,8 @@ TABLES: Final[Mapping[str, str]] = {
     "dp3t-unlinkable": "gaen",
     "dp3t-hybrid": "gaen",
     "tcn": "gaen",
+    "robert": "robert",
+    "desire": "desire",
 }
 """Protocol -> the table of its radio: with one radio, protocols find the same contacts."""
 SETTINGS: Final = ("home", "school", "work", "transport", "city")

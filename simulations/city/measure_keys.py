@@ -89,10 +89,13 @@ class AppKeys:
             "dp3t-unlinkable",
             "dp3t-hybrid",
             "tcn",
+            "robert",
+            "desire",
         ],
         about(
             "bluetrace: phones connect, and the authority reads uploads and calls contacts; the "
-            "others: phones only send, warn each other, and the authority learns no contact."
+            "others: phones only send and show warnings themselves, and the authority learns no "
+            "contact by name. Of robert, a server that knows pseudonyms decides who is warned."
         ),
     ] = "bluetrace"
     consent: Annotated[Share, about("Share of positive cases with the app who upload.")] = 0.9

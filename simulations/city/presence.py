@@ -48,7 +48,7 @@ HEARD: Final = MappingProxyType(
 """Adoption, and share of pairs with the app in one place whose phones both noted its device.
 
 From crowds with one device in the middle (classroom, hawker centre, train; five seeds): see
-docs/explanation/simulation.md. Between the two adoptions the share is interpolated, and outside
+docs/explanation/visits.md. Between the two adoptions the share is interpolated, and outside
 them it stays. More phones share the links of one device, so each notes it less often.
 """
 CONTACT_MINUTES: Final = 15.0
@@ -308,10 +308,8 @@ class CityPresence:
 
     def _note_published(self, rooms: SharedRooms, reported: Bools) -> None:
         """Count the visits that reports publish, and the stays that the authority learns."""
-        rows = np.flatnonzero(reported)
-        visit = np.stack([rooms.case[rows], rooms.day[rows], rooms.place[rows], rooms.begin[rows]])
-        _, first = np.unique(visit, axis=1, return_index=True)
-        rows = rows[first]
+        first = np.append(True, rooms.visit[1:] != rooms.visit[:-1])  # a row of each visit
+        rows = np.flatnonzero(reported & first)
         long = warned_minutes(rooms.begin[rows], rooms.end[rows])[1] > 0
         checked = self._at(rooms, "poster", self._posters)[rows] & self._checks_in(rooms.case[rows])
         self.costs.published += int((checked & long).sum())

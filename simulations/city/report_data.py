@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from simulations.city.keys import CityScenario
+from simulations.city.measure_figures import MEASURE_FIGURES, ratios_of
 from simulations.city.scenario import replaced, value_of
 from simulations.city.seed_means import SeedMean, SeedRatio, curve_means
 from simulations.city.sweep_points import figure_mean
@@ -48,6 +49,7 @@ FIGURES: Final = (
     "calls",
     "learned_person_contacts",
     "cost",
+    *MEASURE_FIGURES,
 )
 """The figures of a run that the page shows."""
 _NEAR: Final = 1e-9
@@ -88,6 +90,7 @@ class ReportPoint:
         share: the same as a share of the baseline's infections.
         per_averted: figure -> how much more of it than in the baseline for each infection averted;
             empty unless infections averted are clearly above 0.
+        ratios: shares of gates, check-in and places by name; see ``measure_figures``.
         digests: of the runs, in order of seeds.
     """
 
@@ -101,6 +104,7 @@ class ReportPoint:
     averted: SeedMean | None
     share: SeedRatio | None
     per_averted: Mapping[str, SeedRatio]
+    ratios: Mapping[str, SeedRatio]
     digests: Sequence[str]
 
     @property
@@ -392,6 +396,7 @@ def _point(
         averted=averted,
         share=share,
         per_averted=per_averted,
+        ratios=ratios_of(group),
         digests=[str(run["digest"]) for run in group],
     )
 

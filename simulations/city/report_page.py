@@ -22,6 +22,7 @@ from simulations.city.report_data import (
     bounds_text,
     is_number,
 )
+from simulations.city.report_measures import measure_tables
 from simulations.city.report_words import (
     COUNTED,
     NO_R,
@@ -110,6 +111,7 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
             if all(key in point.figures for point in report.compared)
             and (key != "cost" or report.chosen.figures[key].mean)
         ],
+        measures=measure_tables(report),
         outbreak=None if tree is None else _outbreak(tree),
         basis=basis(report),
         no_r=NO_R if any(point.r.ratio is None for point in report.points) else "",

@@ -56,6 +56,7 @@ class SharedRooms:
         place: a number of the place, different for each place of all kinds.
         begin, end: minutes of the hour from and until which the case was there.
         came, left: the same of the other.
+        visit: number of the case's visit; the rows of a visit follow each other.
     """
 
     layer: int
@@ -67,6 +68,7 @@ class SharedRooms:
     end: Ints
     came: Ints
     left: Ints
+    visit: Ints
 
     @property
     def shared(self) -> Bools:
@@ -134,7 +136,7 @@ class Venues:
             company, mine = company[kept], mine[kept]
         own = cases[of]
         if not own.size:
-            return SharedRooms(layer, *[own] * 8)
+            return SharedRooms(layer, *[own] * 9)
         came, left = self._times(layer, company, place, day)
         row = np.arange(len(own))
         begin, end = came[row, mine], left[row, mine]
@@ -152,6 +154,7 @@ class Venues:
             end[at],
             came[at, column],
             left[at, column],
+            at,
         )
 
     def _times(self, layer: int, company: Ints, place: Ints, day: Ints) -> tuple[Ints, Ints]:

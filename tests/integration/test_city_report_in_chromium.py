@@ -26,6 +26,7 @@ VARY = {
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[CityReport, Path]:
     settings = {"people.count": "1000", "days": "30", "tests.share": "0.8", "title": STRANGE}
+    settings |= {"gates.venues": "1", "presence.check_in": "0.6"}
     town = load_city("test-town", settings)
     results = sweep_city(town, VARY, seeds=2, workers=1).to_json()
     report = report_of(results, source="here")

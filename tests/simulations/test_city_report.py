@@ -18,7 +18,8 @@ from simulations.city.charts import HEIGHT, Chart, ChartLine, ChartMark, drawn, 
 from simulations.city.outbreak import Outbreak
 from simulations.city.outbreak_tree import APP, FOUND, MOST_CASES, PLACES, TESTED, tree_of
 from simulations.city.report_charts import adoption_picture
-from simulations.city.report_data import CityReport, report_of, scenario_of, weekly
+from simulations.city.report_data import CityReport, report_of, scenario_of, spaced, weekly
+from simulations.city.report_measures import measure_tables
 from simulations.city.report_page import page_of
 from simulations.city.run import run_city
 from simulations.city.scenario import load_city
@@ -179,6 +180,28 @@ def test_costs_of_each_infection_averted_and_ages(results: dict[str, Any]) -> No
     for point in without_ages["points"]:
         point["by_age"] = []
     assert "Severe cases and deaths by age" not in page_of(report_of(without_ages, source=""), None)
+
+
+def test_gates_and_presence_have_tables_where_they_act(report: CityReport) -> None:
+    assert "What gates do" not in page_of(report, None)
+    keys = {"people.count": "600", "gates.venues": "1", "gates.policy": "strict-2020",
+            "presence.check_in": "0.6"}  # fmt: skip
+    town = load_city("test-town", SETTINGS | keys)
+    made = sweep_city(town, {"app.adoption": [0, 0.9]}, seeds=2, workers=1)
+    acted = report_of(json.loads(json.dumps(made.to_json())), source="here")
+    gates, presence = measure_tables(acted)
+    rows = [row for row in made.rows if row["settings"]["app.adoption"] == 0.9]
+    for found, words, over, under in (
+        (gates, "of these contacts, met no case", "kept_out_contacts_falsely", "kept_out_contacts"),
+        (presence, "contacts outside home found by check-in", "contacts_by_check_in", "contacts"),
+    ):
+        share = sum(row[over] for row in rows) / sum(row[under] for row in rows)
+        cells = dict(found.rows)[words]
+        assert cells[0] == ("–", "")  # without the app nobody is listed, and nobody checks in
+        assert cells[1][0] == spaced(f"{share:.1%}")
+    page = page_of(acted, None)
+    assert page.index("What gates do") < page.index("What check-in and places add")
+    assert "bits about health that gates learned, at most" in page
 
 
 def test_text_of_others_is_text_and_nothing_else_runs(results: dict[str, Any]) -> None:

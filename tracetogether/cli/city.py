@@ -21,6 +21,7 @@ _LISTED: Final[Mapping[str, str]] = MappingProxyType(
         "laws": "Compare what the app does in a city with the law of adoption and with "
         "publications.",
         "list": "List the cities that come with the library.",
+        "presence": "Say what check-in and places add to Bluetooth in SCENARIO, at each adoption.",
         "report": "Make one HTML page of a sweep: the answer, pictures with intervals, tables, "
         "one outbreak.",
         "run": "Run SCENARIO, a TOML file or a name from `city list`, day by day.",
@@ -40,6 +41,7 @@ _PLACES: Final[Mapping[str, str]] = MappingProxyType(
         "keys": "tracetogether.cli.city_scenario:keys",
         "laws": "tracetogether.cli.city_laws:compare_laws",
         "list": "tracetogether.cli.city_scenario:list_cities",
+        "presence": "tracetogether.cli.city_presence:presence_in_city",
         "report": "tracetogether.cli.city_report:report_city",
         "run": "tracetogether.cli.city_scenario:run_scenario",
         "sweep": "tracetogether.cli.city_sweep:sweep_cities",
