@@ -54,7 +54,9 @@ class Desk(World):
         said = {row.contact_id: opened_particulars(row, self.keys) for row in rows}
         return {
             "contacts": {
-                row.contact_id: replace(row, version=0, particulars=b"", by_name=b"", by_phone=b"")
+                row.contact_id: replace(
+                    row, version=0, particulars=b"", by_name=b"", by_phone=b"", by_language=b""
+                )
                 for row in rows
             },
             "said": {key: (person.name, person.phone, person.also) for key, person in said.items()},

@@ -36,7 +36,14 @@ from tracetogether.local_days import LocalDays
     multiple=True,
     help="Show only people with a contact in this state. Repeatable.",
 )
-@click.option("--without-number", is_flag=True, help="Show only people without name and number.")
+@click.option("--without-number", is_flag=True, help="Show only people without a number.")
+@click.option(
+    "--language",
+    metavar="CODE",
+    help="Show only people who speak this language, such as ms; und: whose language is not known.",
+)
+@click.option("--mine", is_flag=True, help="Show only people near cases assigned to you.")
+@own_work_option
 @offset_option
 @limit_option
 @folder_option
@@ -44,26 +51,31 @@ from tracetogether.local_days import LocalDays
 def people(
     case_id: str | None,
     states: tuple[str, ...],
+    language: str | None,
+    token_file: Path | None,
     offset: int,
     limit: int | None,
     folder: Path,
     *,
     everybody: bool,
     without_number: bool,
+    mine: bool,
     as_json: bool,
 ) -> None:
     """List people to call today, the most urgent first; near several cases is one line."""
     now = time.time()
-    with opened_folder(folder) as service:
+    with opened_folder(folder) as service, acting(service, token_file, now, console=True) as by:
         query = PeopleQuery(
             due_on=None if everybody or states else service.desk.today(now),
             case_id=case_id,
             states=frozenset(map(ContactState, states)),
             without_number=without_number,
+            language=language,
+            assigned_to=by.name if mine else None,
             offset=offset,
             limit=limit or ALL_ROWS,
         )
-        page, days = service.people.page(query, now, by=CONSOLE), service.days
+        page, days = service.people.page(query, now, by=by), service.days
     count = count_text(len(page.people), page.offset, page.total, "people")
     facts = {
         "total": page.total,
@@ -192,6 +204,7 @@ def _sheet_facts(sheet: CallSheet) -> dict[str, object]:
         "name": sheet.person.name,
         "phone": sheet.person.phone,
         "wrong_number": sheet.person.wrong_number,
+        "language": sheet.person.language,
         "notes": [note.text for note in sheet.notes],
         "reserved_until": sheet.reserved_until,
         "outside_hours": sheet.outside_hours,
@@ -204,6 +217,7 @@ def _said(sheet: CallSheet, days: LocalDays) -> list[str]:
     wrong = ", a wrong number: ask for another one" if person.wrong_number else ""
     return [
         f"{person.name or 'No name is stored'}, {person.phone or 'no number is stored'}{wrong}",
+        f"Language: {person.language or 'not known'}",
         f"Contact {line.contact_id} ({line.pseudonym}), near {cases}; don't name a case",
         (
             f"Likely {percent(line.probability)}, priority {line.priority.word}, "

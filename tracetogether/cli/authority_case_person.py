@@ -75,6 +75,7 @@ def _said(about: AboutCase, who: Person | None) -> Iterator[str]:
     yield f"name       {who.name or '-'}"
     yield f"telephone  {who.phone or '-'}"
     yield from (f"also       {name or '-'}, {phone or '-'}" for name, phone in who.also)
+    yield f"language   {who.language or '-'}"
     yield f"user id    {who.user_id}"
 
 
@@ -82,6 +83,9 @@ def _said(about: AboutCase, who: Person | None) -> Iterator[str]:
 @click.argument("case_id")
 @click.option("--name", default="", help="Name of the case's person.")
 @click.option("--phone", default="", help="Telephone number.")
+@click.option(
+    "--language", default="", metavar="CODE", help="Language, such as ms; und deletes it."
+)
 @click.option(
     "--clear", type=click.Choice(["name", "phone"]), multiple=True, help="Delete it. Repeatable."
 )
@@ -93,16 +97,24 @@ def describe(
     case_id: str,
     name: str,
     phone: str,
+    language: str,
     clear: tuple[Literal["name", "phone"], ...],
     version: int | None,
     folder: Path,
 ) -> None:
-    """Store name and telephone number of CASE_ID, sealed.
+    """Store name, telephone number and language of CASE_ID, sealed.
 
     They hold for the person: contacts that are the same person get them too.
     """
     with opened_folder(folder) as service:
         after = service.case_people.describe(
-            case_id, name, phone, time.time(), clear=clear, version=version, by=CONSOLE
+            case_id,
+            name,
+            phone,
+            time.time(),
+            language=language,
+            clear=clear,
+            version=version,
+            by=CONSOLE,
         )
     say(f"{case_id} has version {after.version}")

@@ -145,6 +145,12 @@ def _table(contacts: Sequence[Followed]) -> Table:
 )
 @click.option("--name", default="", help="Name of the person, stored encrypted.")
 @click.option("--phone", default="", help="Telephone number of the person, stored encrypted.")
+@click.option(
+    "--language",
+    default="",
+    metavar="CODE",
+    help="Language of the person, such as ms, stored encrypted; und deletes it.",
+)
 @own_work_option
 @folder_option
 def call(
@@ -156,6 +162,7 @@ def call(
     note: str,
     name: str,
     phone: str,
+    language: str,
     token_file: Path | None,
     folder: Path,
 ) -> None:
@@ -176,9 +183,11 @@ def call(
             contact_id, day, Outcome(outcome), now, call_at=again, version=version, by=by
         )
         kept = followed.kept
-        if name.strip() or phone.strip():
+        if name.strip() or phone.strip() or language.strip():
             seen = None if version is None else kept.version
-            service.follow_up.describe(contact_id, name, phone, now, version=seen, by=by)
+            service.follow_up.describe(
+                contact_id, name, phone, now, language=language, version=seen, by=by
+            )
         if text.strip():
             service.follow_up.note(kept.case_id, text, now, contact_id=contact_id, by=by)
         service.calling.release(by=by)

@@ -6,7 +6,13 @@ from pydantic import BeforeValidator, Field
 
 from tracetogether.shapes.bodies import AnswerBody, DayText, RequestBody, Version, path
 from tracetogether.shapes.cases import NoteLine
-from tracetogether.shapes.follow_up import CalendarDay, CallOutcome, FollowedLine, PersonLine
+from tracetogether.shapes.follow_up import (
+    CalendarDay,
+    CallOutcome,
+    FollowedLine,
+    PersonLine,
+    SpokenLanguage,
+)
 
 CallAt = Annotated[
     float | None,
@@ -119,6 +125,7 @@ class DraftShape(RequestBody):
     next_time: Annotated[str, Field(max_length=40)] = ""
     name: Annotated[str, Field(max_length=200, repr=False)] = ""
     phone: Annotated[str, Field(max_length=200, repr=False)] = ""
+    language: Annotated[str, Field(max_length=20)] = ""
 
 
 class DraftLine(AnswerBody):
@@ -130,6 +137,7 @@ class DraftLine(AnswerBody):
     next_time: str
     name: Annotated[str, Field(repr=False)]
     phone: Annotated[str, Field(repr=False)]
+    language: str
 
 
 class CallSheetShape(AnswerBody):
@@ -165,12 +173,14 @@ class SavedCall(RequestBody):
     call_at: CallAt = None
     name: Annotated[str, Field(max_length=200, repr=False, description="A blank keeps it.")] = ""
     phone: Annotated[str, Field(max_length=200, repr=False, description="A blank keeps it.")] = ""
+    language: SpokenLanguage = ""
     version: Version = None
 
 
 class NameAndNumber(RequestBody):
-    """Name and telephone number of a person, for all cases; stored encrypted."""
+    """Name, telephone number and language of a person, for all cases; stored encrypted."""
 
     name: Annotated[str, Field(max_length=200, repr=False)] = ""
     phone: Annotated[str, Field(max_length=200, repr=False)] = ""
+    language: SpokenLanguage = ""
     version: Version = None

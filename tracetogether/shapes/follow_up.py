@@ -25,6 +25,15 @@ _OneParticular = Annotated[
     str | None,
     Field(max_length=200, repr=False, description="Left out, null or blank: stays as it is."),
 ]
+SpokenLanguage = Annotated[
+    str,
+    Field(
+        max_length=20,
+        repr=False,
+        description="Code of the language that the person speaks, of two or three letters, such as "
+        "`ms` or `yue`. A blank keeps the stored one, `und` deletes it.",
+    ),
+]
 _Day = Annotated[
     dt.date | None,
     Field(strict=False, description="A day of the authority's time zone; today if left out."),
@@ -122,10 +131,11 @@ class Diagnosis(RequestBody):
 
 
 class Particulars(RequestBody):
-    """Name and telephone number of a contact or a case: stored encrypted, shown by a reveal."""
+    """Name, number and language of a contact or a case: stored encrypted, shown by a reveal."""
 
     name: _OneParticular = None
     phone: _OneParticular = None
+    language: SpokenLanguage = ""
     clear: Annotated[
         list[Literal["name", "phone"]],
         Field(default_factory=list, max_length=2, description="What to delete."),
@@ -153,6 +163,9 @@ class PersonLine(AnswerBody):
     version: int
     wrong_number: Annotated[
         bool, Field(description="The last call found somebody else at the number, or nobody.")
+    ]
+    language: Annotated[
+        str, Field(repr=False, description="Code of the person's language; empty if not stored.")
     ]
 
 

@@ -45,7 +45,11 @@ def _people(router: APIRouter, authority: Authority, clock: Callable[[], float])
         due: Annotated[bool, Query(description="Only those to be called today.")] = True,  # noqa: FBT002 - FastAPI passes it by name
         case_id: str | None = None,
         state: Annotated[list[ContactState] | None, Query()] = None,
-        without_number: Annotated[bool, Query(description="Without name and number.")] = False,  # noqa: FBT002 - FastAPI passes it by name
+        without_number: Annotated[bool, Query(description="Without a number.")] = False,  # noqa: FBT002 - FastAPI passes it by name
+        language: Annotated[
+            str | None,
+            Query(description="Only those who speak it, such as `ms`; `und`: not known."),
+        ] = None,
         mine: Annotated[bool, Query(description="Only of cases assigned to you.")] = False,  # noqa: FBT002 - FastAPI passes it by name
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
@@ -61,6 +65,7 @@ def _people(router: APIRouter, authority: Authority, clock: Callable[[], float])
             case_id=case_id,
             states=frozenset(state or ()),
             without_number=without_number,
+            language=language or None,
             assigned_to=by.name if mine else None,
             offset=offset,
             limit=limit,
@@ -120,6 +125,7 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
             call_at=asked.call_at,
             name=asked.name,
             phone=asked.phone,
+            language=asked.language,
             version=asked.version,
             by=by,
         )
@@ -134,6 +140,14 @@ def _calls(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
 
     @router.put("/calls/{contact_id}/particulars")
     def describe_person(by: By, contact_id: str, asked: shapes.NameAndNumber) -> Done:
-        """Store name and telephone number for all cases of the person. Role: tracer."""
-        calling.describe(contact_id, asked.name, asked.phone, clock(), version=asked.version, by=by)
+        """Store name, telephone number and language for all cases of the person. Role: tracer."""
+        calling.describe(
+            contact_id,
+            asked.name,
+            asked.phone,
+            clock(),
+            language=asked.language,
+            version=asked.version,
+            by=by,
+        )
         return Done(done=True)

@@ -11,6 +11,12 @@ from tracetogether.adapters.operator_pages.dates import day_filled_in, time_on
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
+from tracetogether.adapters.operator_pages.spoken import (
+    language_name,
+    message_to_send,
+    spoken_of,
+    texts_for,
+)
 from tracetogether.authority.cases.calls import RESERVED_S, Draft, ShiftReason
 from tracetogether.authority.cases.case import date_of_day
 from tracetogether.authority.cases.followed import DayOutcome, Outcome
@@ -31,8 +37,14 @@ def show_calls(request: PageRequest) -> Response:
     shift = calling.shift(request.now, by=request.caller)
     sheet = calling.current(request.now, by=request.caller)
     today = request.authority.desk.today(request.now)
+    spoken = "" if sheet is None else sheet.person.language
+    theirs = texts_for(spoken, request.t)
     return request.render(
         "calls.html",
+        **spoken_of(spoken, request.t),
+        theirs=theirs,
+        theirs_name=language_name(theirs.language, request.t),
+        message=message_to_send(theirs, request.site.name),
         shift=shift,
         sheet=sheet,
         draft=Draft() if sheet is None else sheet.draft,
@@ -133,6 +145,7 @@ def save(request: PageRequest) -> Response:
         call_at=_next_call(request),
         name=request.form.get("name", ""),
         phone=request.form.get("phone", ""),
+        language=request.form.get("spoken", ""),
         version=request.version,
         by=request.caller,
     )
@@ -148,6 +161,7 @@ def describe(request: PageRequest) -> Response:
         request.form.get("name", ""),
         request.form.get("phone", ""),
         request.now,
+        language=request.form.get("spoken", ""),
         version=request.version,
         by=request.caller,
     )
@@ -180,6 +194,7 @@ def _keep_typed(request: PageRequest, *, person: str = "") -> None:
         next_time=form.get("next_time", ""),
         name=form.get("name", "").strip(),
         phone=form.get("phone", "").strip(),
+        language=form.get("spoken", ""),
     )
     sheet = calling.current(request.now, by=request.caller)
     if sheet is not None and sheet.line.contact_id != contact_id:
@@ -190,6 +205,7 @@ def _keep_typed(request: PageRequest, *, person: str = "") -> None:
             draft,
             name=draft.name if draft.name != stored.name else "",
             phone=draft.phone if draft.phone != stored.phone else "",
+            language=draft.language if draft.language != stored.language else "",
         )
     if person or draft or (sheet is not None and sheet.draft):
         calling.keep_draft(contact_id, draft, request.now, by=request.caller)
@@ -244,6 +260,7 @@ _OF_CALL: Final[Blames] = {
     "note-length": "text",
     "name-length": "name phone",
     "value-stored-already": "name phone",
+    "language-code": "spoken",
 }
 _OF_PERSON: Final[Blames] = {InvalidRequestError: "name phone", ConflictError: "name phone"}
 PAGES: Final = (

@@ -8,6 +8,7 @@ from tracetogether.adapters.operator_pages.cases import both_of_case, show_case
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
+from tracetogether.adapters.operator_pages.spoken import spoken_of
 from tracetogether.authority.cases.particulars import FIELDS, Field
 from tracetogether.errors import ConflictError, InvalidRequestError
 
@@ -34,6 +35,7 @@ def reveal(request: PageRequest) -> Response:
         person=person,
         place=f"/cases/{_id(request)}",
         of_case=True,
+        **spoken_of(person.language, request.t),
         may_describe=request.may("POST", "/cases/{case_id}/describe"),
     )
 
@@ -48,6 +50,7 @@ def describe(request: PageRequest) -> Response:
         request.form.get("name", ""),
         request.form.get("phone", ""),
         request.now,
+        language=request.form.get("spoken", ""),
         clear=clear,
         version=request.version,
         by=request.caller,

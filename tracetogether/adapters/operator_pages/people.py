@@ -17,6 +17,8 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
 from tracetogether.adapters.operator_pages.routing import Blames, Page
+from tracetogether.adapters.operator_pages.spoken import SPOKEN, languages_to_choose, spoken_of
+from tracetogether.adapters.operator_pages.texts import TEXTS
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.calls import PeopleQuery
 from tracetogether.authority.cases.case import OPEN_STATES, Case
@@ -27,7 +29,7 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     Outcome,
 )
-from tracetogether.authority.cases.particulars import FIELDS
+from tracetogether.authority.cases.particulars import FIELDS, NO_LANGUAGE
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.people import PeoplePage
 from tracetogether.authority.desk.views import Followed
@@ -68,6 +70,7 @@ def show_people(request: PageRequest) -> Response:
         query=urlencode(asked) + "&" if asked else "",
         states=[state for state in ContactState if state is not ContactState.MERGED],
         sees_all=request.caller.needs_to_know(""),
+        spoken_languages=languages_to_choose(request.t),
     )
 
 
@@ -76,19 +79,22 @@ def _filtered(request: PageRequest) -> tuple[PeopleQuery, dict[str, str]]:
     params = request.http.query_params
     asked = {
         name: params.get(name, "").strip()[:20]
-        for name in ("who", "near", "without", "mine")
+        for name in ("who", "near", "spoken", "without", "mine")
         if params.get(name, "").strip()
     }
     states = {state.value: state for state in ContactState}
     wanted = asked.get("who", "")
     if wanted not in {*states, "all"}:
         asked.pop("who", None)
+    if asked.get("spoken", "") not in {"", NO_LANGUAGE, *SPOKEN, *TEXTS}:
+        asked.pop("spoken")
     due_on = request.authority.desk.today(request.now)
     query = PeopleQuery(
         due_on=None if "who" in asked else due_on,
         states=frozenset({states[wanted]} if wanted in states else ()),
         case_id=asked["near"].upper() if "near" in asked else None,
         without_number="without" in asked,
+        language=asked.get("spoken"),
         assigned_to=request.caller.name if "mine" in asked else None,
     )
     return query, asked
@@ -216,6 +222,7 @@ def describe(request: PageRequest) -> Response:
         request.form.get("name", ""),
         request.form.get("phone", ""),
         request.now,
+        language=request.form.get("spoken", ""),
         clear=clear,
         version=request.version,
         by=request.caller,
@@ -234,6 +241,7 @@ def reveal(request: PageRequest) -> Response:
         person=person,
         place=f"/contacts/{followed.kept.contact_id}",
         of_case=False,
+        **spoken_of(person.language, request.t),
         may_describe=request.may("POST", "/contacts/{contact_id}/describe"),
     )
 

@@ -70,7 +70,9 @@ class CallTables(TableAccess):
             people, read = connection.execute(counted.select_from(lines)).one()
         return people, read == most
 
-    def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
+    def people(
+        self, query: PeopleQuery, spoken: Sequence[bytes] | None = None
+    ) -> tuple[Sequence[Sequence[KeptContact]], int]:
         """Return a page of people, each with all lines in order of urgency, and their number."""
         which: list[sa.ColumnElement[bool]] = []
         if query.due_on is not None:
@@ -85,7 +87,9 @@ class CallTables(TableAccess):
             assigned = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == query.assigned_to)
             which.append(FOLLOWED.c.case_id.in_(assigned))
         if query.without_number:
-            which.append(sa.func.length(FOLLOWED.c.particulars) == 0)
+            which.append(sa.func.length(FOLLOWED.c.by_phone) == 0)
+        if spoken is not None:
+            which.append(FOLLOWED.c.by_language.in_(spoken))
         each = sa.select(FOLLOWED.c.who).where(*which).group_by(FOLLOWED.c.who)
         first = (sa.func.min(FOLLOWED.c.urgency), sa.func.min(FOLLOWED.c.contact_id))
         page = each.order_by(*first).offset(query.offset).limit(query.limit)

@@ -180,7 +180,7 @@ FOLLOWED: Final = sa.Table(
     _bytes("particulars"),
     _integer("version", server_default="1"),
     _real("call_at_s", nullable=True),
-    *map(_bytes, ("by_pseudonym", "by_name", "by_phone")),
+    *map(_bytes, ("by_pseudonym", "by_name", "by_phone", "by_language")),
     _real("urgency"),  # lists are sorted by it
     sa.Index(
         "followed_by_case",

@@ -57,8 +57,15 @@ class CallStore(Protocol):
         """
         ...
 
-    def people(self, query: PeopleQuery) -> tuple[Sequence[Sequence[KeptContact]], int]:
-        """Return a page of people, each with all lines in order of urgency, and their number."""
+    def people(
+        self, query: PeopleQuery, spoken: Sequence[bytes] | None = None
+    ) -> tuple[Sequence[Sequence[KeptContact]], int]:
+        """Return a page of people, each with all lines in order of urgency, and their number.
+
+        Args:
+            query: which people, and which page; its language is not looked at.
+            spoken: digests of the language that they speak, one for each day; None for any.
+        """
         ...
 
     def team(self, day: int, now: float) -> tuple[Sequence[TracerDay], int]:

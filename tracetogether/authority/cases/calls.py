@@ -27,7 +27,9 @@ class PeopleQuery:
         case_id: only those near this case.
         states: only those with a line in one of these states; all if empty.
         assigned_to: only those near a case that is assigned to this operator ("" for nobody).
-        without_number: only those without a stored name or telephone number.
+        without_number: only those without a stored telephone number.
+        language: only those who speak it, by its code; "und" for those whose language is not
+            stored.
         offset, limit: the page.
     """
 
@@ -36,6 +38,7 @@ class PeopleQuery:
     states: frozenset[ContactState] = frozenset()
     assigned_to: str | None = None
     without_number: bool = False
+    language: str | None = None
     offset: int = 0
     limit: int = 50
 
@@ -90,6 +93,7 @@ class Draft:
     next_time: str = ""
     name: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
+    language: str = ""
 
     def __bool__(self) -> bool:
         """Return whether anything was typed."""

@@ -130,11 +130,14 @@ class KeptContact:
         ended_at: when follow-up ended, for whatever reason; None before.
         became_case: id of the case that the contact became, or "".
         merged_into: id of the contact that is the same person, or "".
-        particulars: IV, then name and telephone number as JSON, sealed; b"" if there are none.
+        particulars: IV, then name, telephone number and language as JSON, sealed; b"" if there
+            are none.
         version: counts changes by people and of the state; a form sends the version that it shows.
         call_at: when the next call was agreed on, epoch seconds; None for any time.
         by_pseudonym, by_name, by_phone: digests under the day's key, by which a search finds the
             person; b"" if there is nothing to find.
+        by_language: digest of the language's code under the day's key, by which lists are
+            filtered; b"" if none is stored.
     """
 
     contact_id: str
@@ -173,6 +176,7 @@ class KeptContact:
     by_pseudonym: bytes = field(default=b"", repr=False)
     by_name: bytes = field(default=b"", repr=False)
     by_phone: bytes = field(default=b"", repr=False)
+    by_language: bytes = field(default=b"", repr=False)
 
     @property
     def urgency(self) -> float:

@@ -15,7 +15,7 @@ from tracetogether.units import Entropy
 
 _PURPOSE: Final = "merge"
 _ELSEWHERE: Final = frozenset({"version", "particulars", "person", "tag", "who", "day"}) | {
-    *("by_pseudonym", "by_name", "by_phone")
+    *("by_pseudonym", "by_name", "by_phone", "by_language")
 }
 _Row = TypeVar("_Row", Case, KeptContact)
 Changes = Mapping[str, tuple[Any, Any]]

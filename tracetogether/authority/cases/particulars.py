@@ -1,6 +1,7 @@
-"""Name and telephone number of a contact or case, sealed; a blank changes neither."""
+"""Name, telephone number and language of a contact or case, sealed; a blank changes none."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
@@ -14,6 +15,9 @@ from tracetogether.units import Entropy
 MAX_NAME_CHARACTERS: Final = 200
 Field = Literal["name", "phone"]
 FIELDS: Final[tuple[Field, ...]] = ("name", "phone")
+NO_LANGUAGE: Final = "und"
+"""The code for a language that is not known: typed, it deletes the stored one."""
+_LANGUAGE: Final = re.compile(r"[a-z]{2,3}")
 OF_CONTACT: Final = "particulars"
 OF_CASE: Final = "case-particulars"
 """For what a key seals: a contact's sealed text can't be opened as that of a case."""
@@ -25,6 +29,7 @@ class NameAndPhone:
 
     Attributes:
         name, phone: "" if not stored.
+        language: code of the language that the person speaks, such as "ms"; "" if not stored.
         also: names and telephone numbers of contacts that were merged into this one, where they
             differ.
         changed: field -> version of the contact or case at which it was last changed.
@@ -36,20 +41,20 @@ class NameAndPhone:
     also: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     changed: Mapping[str, int] = field(default_factory=dict)
     wrong: tuple[str, ...] = field(default=(), repr=False)
+    language: str = field(default="", repr=False)
 
     def __bool__(self) -> bool:
         """Return whether anything is stored."""
-        return bool(self.name or self.phone or self.also)
+        return bool(self.name or self.phone or self.also or self.language)
 
     def value(self, which: str) -> str:
-        """Return the name or the telephone number."""
-        return {"name": self.name, "phone": self.phone}[which]
+        """Return the name, the telephone number or the language."""
+        return {"name": self.name, "phone": self.phone, "language": self.language}[which]
 
     def with_fields(self, version: int, **values: str) -> "NameAndPhone":
         """Return these with some fields changed, at a version of the contact."""
         changed = {**self.changed, **dict.fromkeys(values, version)}
-        name, phone = values.get("name", self.name), values.get("phone", self.phone)
-        return replace(self, name=name, phone=phone, changed=changed)
+        return replace(self, **values, changed=changed)  # type: ignore[arg-type]
 
     def with_number(self, *, wrong: bool) -> "NameAndPhone":
         """Return these after a call that found whether the stored number is wrong."""
@@ -84,7 +89,8 @@ def opened_from(
     said = json.loads(text)
     also = tuple((name, phone) for name, phone in said.get("also", ()))
     wrong = tuple(said.get("wrong", ()))
-    return NameAndPhone(said["name"], said["phone"], also, said.get("changed", {}), wrong)
+    language = said.get("language", "")
+    return NameAndPhone(said["name"], said["phone"], also, said.get("changed", {}), wrong, language)
 
 
 def sealed_particulars(
@@ -111,6 +117,7 @@ def sealed_particulars(
         "also": said.also,
         "changed": {**said.changed},
         "wrong": said.wrong,
+        "language": said.language,
     }
     iv = entropy(IV_BYTES)
     sealed = keys.aead(purpose, day).seal(iv, json.dumps(kept).encode(), owner_id.encode())
@@ -136,6 +143,8 @@ def described(
     if any(len(text) > MAX_NAME_CHARACTERS for text in new.values()):
         msg = "a name and a telephone number have up to {most} characters"
         raise InvalidRequestError(msg, "name-length", most=MAX_NAME_CHARACTERS)
+    if "language" in new:
+        new["language"] = "" if new["language"] == NO_LANGUAGE else language_asked(new["language"])
     if not new.keys().isdisjoint(clear):
         msg = "give a new value or delete the old one, not both"
         raise InvalidRequestError(msg, "typed-and-deleted")
@@ -147,9 +156,22 @@ def described(
     return changed
 
 
+def language_asked(text: str) -> str:
+    """Return a language's code as it is kept.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
+    code = text.strip().lower()
+    if not _LANGUAGE.fullmatch(code):
+        msg = "write a language as its code of two or three letters, such as ms or yue"
+        raise InvalidRequestError(msg, "language-code")
+    return code
+
+
 def joined_particulars(
     stays: NameAndPhone, gone: NameAndPhone, version: int
-) -> tuple[NameAndPhone, tuple[Field, ...], int]:
+) -> tuple[NameAndPhone, tuple[str, ...], int]:
     """Return the names and telephone numbers of two contacts that are one person.
 
     Fields that only ``gone`` has are copied; different values are added to ``also``.
@@ -157,7 +179,8 @@ def joined_particulars(
     Returns:
         Both together, which fields were copied, and how many pairs were added to ``also``.
     """
-    taken: list[Field] = [name for name in FIELDS if gone.value(name) and not stays.value(name)]
+    fields = (*FIELDS, "language")
+    taken = [name for name in fields if gone.value(name) and not stays.value(name)]
     said = stays.with_fields(version, **{name: gone.value(name) for name in taken})
     other = (
         gone.name if gone.name != said.name else "",

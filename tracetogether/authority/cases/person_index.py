@@ -12,7 +12,12 @@ from dataclasses import replace
 from typing import Final
 
 from tracetogether.authority.cases.followed import KeptContact, opened_person
-from tracetogether.authority.cases.particulars import NameAndPhone, opened_particulars
+from tracetogether.authority.cases.particulars import (
+    NO_LANGUAGE,
+    NameAndPhone,
+    language_asked,
+    opened_particulars,
+)
 from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.crypto import hmac_sha256
 from tracetogether.errors import KeyRingError
@@ -69,13 +74,15 @@ def indexed(kept: KeptContact, keys: KeyRing, *, user_id: str | None = None) -> 
         user_id: whose it is; opened if None.
     """
     user_id = opened_person(kept, keys) if user_id is None else user_id
-    by_name, by_phone = digests_for(opened_particulars(kept, keys), kept.day, keys)
+    said = opened_particulars(kept, keys)
+    by_name, by_phone = digests_for(said, kept.day, keys)
     named = "" if user_id is None else pseudonym(user_id, keys.naming_key)
     return replace(
         kept,
         by_pseudonym=_digest("pseudonym", named, kept.day, keys),
         by_name=by_name,
         by_phone=by_phone,
+        by_language=_digest("language", said.language, kept.day, keys),
     )
 
 
@@ -101,6 +108,23 @@ def digests_of(text: str, now: float, keys: KeyRing) -> Mapping[str, list[bytes]
         for field, said in asked.items()
         if said
     }
+
+
+def language_digests(code: str, now: float, keys: KeyRing) -> list[bytes]:
+    """Return ``KeptContact.by_language`` of people with a language, one for each known day.
+
+    Args:
+        code: such as "ms"; "und" for people whose language is not stored.
+        now: epoch seconds.
+        keys: the authority's keys.
+
+    Raises:
+        InvalidRequestError: it is no code.
+    """
+    code = language_asked(code)
+    if code == NO_LANGUAGE:
+        return [b""]
+    return [_digest("language", code, day.day, keys) for day in keys.known_days(utc_day(now))]
 
 
 def _digest(kind: str, text: str, day: int, keys: KeyRing) -> bytes:

@@ -183,6 +183,7 @@ class Calling:
         call_at: float | None = None,
         name: str = "",
         phone: str = "",
+        language: str = "",
         version: int | None = None,
         by: Caller,
     ) -> PersonToCall:
@@ -196,6 +197,7 @@ class Calling:
             call_at: when to call again, epoch seconds; None for any time of the next day.
             name: of the person, for all cases; a blank keeps the stored one.
             phone: likewise, a telephone number.
+            language: likewise, its code; "und" deletes the stored one.
             version: of the person, as the caller saw it; None for any.
             by: the caller.
 
@@ -213,7 +215,8 @@ class Calling:
                 raise InvalidRequestError("choose the outcome of the call", "choose-outcome")
             check_version(line.version, version)
             day, kept = self.people.desk.today(now), line.first
-            typed = {"name": name, "phone": phone} if name.strip() or phone.strip() else {}
+            said = {"name": name, "phone": phone, "language": language}
+            typed = {field: text for field, text in said.items() if text.strip()}
             # A wrong number is the one that was stored; a person who answered has the new one.
             wrong = outcome is Outcome.WRONG_NUMBER
             if typed and not wrong:
@@ -255,15 +258,18 @@ class Calling:
         phone: str,
         now: float,
         *,
+        language: str = "",
         version: int | None = None,
         by: Caller,
     ) -> None:
-        """Store the name and telephone number of a person, for all cases; a blank changes neither.
+        """Store name, telephone number and language of a person, for all cases.
+
+        A blank changes none of them; the language "und" deletes the stored one.
 
         Raises:
             ConflictError: another operator calls the person now, or a text would replace another
                 and no ``version`` is given.
-            InvalidRequestError: a text is too long.
+            InvalidRequestError: a text is too long, or the language is no code.
             NotFoundError: the caller does not need to know any case of the person.
             StaleError: ``version`` is given, and somebody changed the person since.
         """
@@ -271,7 +277,7 @@ class Calling:
         with self.audit.atomic():
             line = self._to_call(contact_id, now, by)
             check_version(line.version, version)
-            typed = {"name": name, "phone": phone}
+            typed = {"name": name, "phone": phone, "language": language}
             self.follow_up.write_down(line.first, typed, now, version=version, by=by)
 
     def keep_draft(self, contact_id: str, draft: Draft, now: float, *, by: Caller) -> None:

@@ -67,6 +67,7 @@ class CasePeople:
         return Person(
             *(name, case.user_id, said.name, said.phone, said.also, case.version),
             wrong_number=said.phone in said.wrong,
+            language=said.language,
         )
 
     def describe(
@@ -76,11 +77,12 @@ class CasePeople:
         phone: str,
         now: float,
         *,
+        language: str = "",
         clear: Collection[Field] = (),
         version: int | None = None,
         by: Caller,
     ) -> Case:
-        """Store name, telephone number or both of a case's person, sealed.
+        """Store name, telephone number or language of a case's person, sealed.
 
         They hold for the person: contacts that are the same person get them too.
 
@@ -89,6 +91,7 @@ class CasePeople:
             name: a blank keeps the stored one.
             phone: likewise.
             now: epoch seconds.
+            language: likewise, its code; "und" deletes the stored one.
             clear: which of them to delete.
             version: of the case, as the caller saw it; without one, nothing that is stored is
                 replaced or deleted.
@@ -106,7 +109,8 @@ class CasePeople:
             self.store.desk.lines_of(who)  # locked first, as calls to the person lock them first
             case = self.casework.locked(case_id, version=version, by=by)
             stored = self.details.of_case(case.case_id)
-            changed = described(stored, {"name": name, "phone": phone}, clear, version)
+            typed = {"name": name, "phone": phone, "language": language}
+            changed = described(stored, typed, clear, version)
             return self.details.write_case(case, who, changed, now, by) if changed else case
 
     def changed_since(

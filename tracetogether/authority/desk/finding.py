@@ -188,7 +188,9 @@ class ContactFinder:
 
     def _copied(self, kept: KeptContact, line: KeptContact) -> KeptContact:
         details = opened_particulars(line, self.keys)
-        details = NameAndPhone().with_fields(kept.version, name=details.name, phone=details.phone)
+        details = NameAndPhone().with_fields(
+            kept.version, name=details.name, phone=details.phone, language=details.language
+        )
         sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
         return indexed(replace(kept, particulars=sealed, call_at=line.call_at), self.keys)
 

@@ -272,6 +272,7 @@ class FollowUp:
             details.also,
             kept.version,
             wrong_number=wrong,
+            language=details.language,
         )
 
     def describe(
@@ -281,11 +282,12 @@ class FollowUp:
         phone: str,
         now: float,
         *,
+        language: str = "",
         clear: Collection[Field] = (),
         version: int | None = None,
         by: Caller,
     ) -> Followed:
-        """Store a contact's name, telephone number or both, sealed; ``reveal`` shows them.
+        """Store a contact's name, telephone number or language, sealed; ``reveal`` shows them.
 
         They hold for the person: the lines of other cases that name the same person get them too,
         and so does an open case of the person.
@@ -295,19 +297,22 @@ class FollowUp:
             name: a blank keeps the stored one.
             phone: likewise.
             now: epoch seconds.
+            language: code of the person's language, such as "ms"; a blank keeps the stored one,
+                "und" deletes it.
             clear: which of them to delete.
             version: of the contact, as the caller saw it; without one, nothing that is stored is
                 replaced or deleted.
             by: the caller.
 
         Raises:
-            InvalidRequestError: a text is too long, or its field is to be deleted too.
+            InvalidRequestError: a text is too long, its field is to be deleted too, or the
+                language is no code.
             ConflictError: a text would replace another, and no ``version`` is given.
         """
         by.require(Action.DESCRIBE)
         with self.audit.atomic():
             kept = self._to_change(contact_id, version, by)
-            typed = {"name": name, "phone": phone}
+            typed = {"name": name, "phone": phone, "language": language}
             kept = self.write_down(kept, typed, now, clear=clear, version=version, by=by)
         return self.desk.shown(kept, by)
 
@@ -421,6 +426,7 @@ class Person:
         also: other names and telephone numbers, of contacts that were merged into this one.
         version: of the contact; a change of name or telephone number must give it.
         wrong_number: whether the last call to that number found somebody else, or nobody.
+        language: code of the person's language; "" if nobody stored it.
     """
 
     pseudonym: str
@@ -430,3 +436,4 @@ class Person:
     also: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     version: int = 1
     wrong_number: bool = False
+    language: str = field(default="", repr=False)

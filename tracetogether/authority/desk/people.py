@@ -12,6 +12,7 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     Priority,
 )
+from tracetogether.authority.cases.person_index import language_digests
 from tracetogether.authority.desk.views import Desk, Followed
 
 _GONE = frozenset({ContactState.MERGED, ContactState.BECAME_CASE})
@@ -106,11 +107,20 @@ class CallList:
     store: CallingStore
 
     def page(self, query: PeopleQuery, now: float, *, by: Caller) -> PeoplePage:
-        """Return a page of people near the cases that ``by`` needs to know."""
+        """Return a page of people near the cases that ``by`` needs to know.
+
+        Raises:
+            InvalidRequestError: the language is no code.
+        """
         by.require(Action.LIST_FOLLOWED)
         if not by.needs_to_know(""):
             query = replace(query, assigned_to=by.name)
-        found, total = self.store.calls.people(query)
+        spoken = (
+            None
+            if query.language is None
+            else language_digests(query.language, now, self.desk.keys)
+        )
+        found, total = self.store.calls.people(query, spoken)
         return PeoplePage(tuple(self.lines(found, now, by)), total, query.offset)
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> PeoplePage:

@@ -118,7 +118,7 @@ class PersonDetails:
         """Undo ``join``; fields that were changed since keep their values."""
         own = self.of_case(stays)
         said = separated_particulars(own, self.of_case(gone), taken, also, version)
-        if (said.name, said.phone, said.also) != (own.name, own.phone, own.also):
+        if replace(said, changed={}) != replace(own, changed={}):
             self._put(said, stays, now)
 
     def sealed(self, kept: KeptContact, said: NameAndPhone) -> KeptContact:

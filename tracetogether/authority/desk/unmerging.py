@@ -232,7 +232,7 @@ class Unmerging:
         outcomes = self.store.desk.outcomes([join.stays]).get(join.stays, ())
         if left and outcomes and stays.state not in _SHUT:
             stays = after_calls(stays, outcomes, now, self.parameters)
-        if (back.name, back.phone, back.also) != (said.name, said.phone, said.also):
+        if replace(back, changed={}) != replace(said, changed={}):
             sealed = sealed_particulars(back, join.stays, stays.day, keys, self.entropy)
             stays = indexed(replace(stays, particulars=sealed), keys)
         self.store.desk.put_contacts([replace(stays, version=stays.version + 1)])
