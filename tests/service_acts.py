@@ -70,6 +70,12 @@ _BY_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "fourteen_days.of": (Action.LIST_CONTACTS, "NONE"),
     "graphs.graph": (Action.SHOW_GRAPH,),
     "graphs.second_degree": (Action.LIST_CONTACTS, CASE),
+    "laboratory.check": (
+        Action.REPORT_TEST,
+        "nobody",
+        LaboratoryResult(negative=True, day=0, laboratory="x"),
+        NOON,
+    ),
     "laboratory.report": (
         Action.REPORT_TEST,
         "nobody",

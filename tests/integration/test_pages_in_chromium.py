@@ -398,7 +398,7 @@ def restricted(pages: Pages) -> list[str]:
     lists = ("in-force", "today", "later", "suspended")
     return [
         *(f"/desk/restrictions?show={name}" for name in lists),
-        *("/desk/appeals", "/desk/orders", "/desk/charges"),
+        *("/desk/appeals", "/desk/orders", "/desk/charges", "/desk/test-results"),
     ]
 
 

@@ -398,3 +398,32 @@ def test_no_page_takes_more_than_one_person_and_none_uploads_a_file(office: Offi
     two = "\n".join(office.world.user() for _ in range(2))
     assert both.post("/restrictions", **office.form(user_id=two))[0] == 404
     assert office.world.store.status.not_over(NOON) == []
+
+
+# --- negative tests ---
+
+
+def test_a_negative_test_lifts_restrictions_after_a_question(office: Office) -> None:
+    world, site = office.world, office.site
+    order = world.order(OrderKind.CONTACT)
+    held = world.restricted(order)
+    site.operator("lena", Role.ISSUER)
+    lena = office.visitor("lena")
+    assert "/desk/test-results" in lena.get("/")[1]
+    lena.get("/test-results")
+    sent = {"user_id": held.user_id, "date": TODAY, "laboratory": "National laboratory"}
+    status, body = lena.post("/test-results", **sent | {"laboratory": " "})
+    assert (status, "National" in body, held.user_id in body) == (400, False, True)
+    status, body = lena.post("/test-results", **sent | {"date": "2031-01-01"})
+    assert status == 400
+    assert lena.post("/test-results", **sent | {"user_id": "nobody"})[0] == 404
+    status, body = lena.post("/test-results", **sent)
+    assert (status, "National laboratory" in body) == (200, True)
+    assert world.authority.restrictions.in_force(held.user_id, site.clock.now) is not None
+    status, where = lena.post("/test-results", **sent, confirm="yes")
+    assert (status, where) == (303, "/desk/test-results?lifted=1")
+    assert "1 restriction ended." in lena.get("/test-results?lifted=1")[1]
+    assert world.authority.restrictions.in_force(held.user_id, site.clock.now) is None
+    act, by, _ = office.newest_act()
+    assert (act, by) == ("test.reported", "lena")
+    assert office.visitor("ravi").get("/test-results")[0] == 403

@@ -27,7 +27,7 @@ FIELDS: Final = frozenset(
         *("name", "phone", "least_chance"),
         *("ground", "reference", "evidence", "begins", "until"),
         *("kind", "legal_basis", "place", "window_from", "window_to", "ends", "most_people"),
-        *("number", "spoken"),
+        *("number", "spoken", "laboratory"),
         *("place_name", "site"),
         *("warned_place", "warn_day", "warn_from", "warn_to", "warn_reason"),
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),

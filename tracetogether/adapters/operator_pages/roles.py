@@ -65,6 +65,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/charges"): Action.GIVE_CHARGE_CODE,
     ("POST", "/charges"): Action.GIVE_CHARGE_CODE,
     ("POST", "/charges/end"): Action.END_CHARGE,
+    ("GET", "/test-results"): Action.REPORT_TEST,
+    ("POST", "/test-results"): Action.REPORT_TEST,
     ("GET", "/wall"): Action.SHOW_WALL,
     ("GET", "/bulletin"): Action.SET_BULLETIN,
     ("POST", "/bulletin"): Action.SET_BULLETIN,

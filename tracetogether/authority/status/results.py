@@ -39,6 +39,15 @@ class LaboratoryResults:
     attempts: Attempting
     days: LocalDays = UTC_DAYS
 
+    def check(self, user_id: str, result: LaboratoryResult, now: float, *, by: Caller) -> str:
+        """Return the user id if a report would be taken, to ask before it is made.
+
+        A refusal is recorded, as for ``report``, which also says what is raised.
+        """
+        by.require(Action.REPORT_TEST)
+        with self.attempts.attempt("test.refused", now, by=by, subject=""):
+            return self._checked(user_id, result, now)
+
     def report(
         self, user_id: str, result: LaboratoryResult, now: float, *, by: Caller
     ) -> list[Restriction]:
@@ -52,11 +61,7 @@ class LaboratoryResults:
         """
         by.require(Action.REPORT_TEST)
         with self.attempts.attempt("test.refused", now, by=by, subject=""):
-            self._check(result, now)
-            user_id = read_user_id(user_id)
-            if not user_id.isascii() or not self.store.has_user(user_id):
-                msg = "there is no such user: check the id on the phone"
-                raise NotFoundError(msg, "no-such-user")
+            user_id = self._checked(user_id, result, now)
             lifted = []
             for restriction in self.store.status.restrictions_of(user_id):
                 if self._is_lifted(restriction, result, now):
@@ -83,6 +88,13 @@ class LaboratoryResults:
                 restrictions=len(lifted),
             )
         return lifted
+
+    def _checked(self, user_id: str, result: LaboratoryResult, now: float) -> str:
+        self._check(result, now)
+        read = read_user_id(user_id)
+        if not read.isascii() or not self.store.has_user(read):
+            raise NotFoundError("there is no such user: check the id on the phone", "no-such-user")
+        return read
 
     def _check(self, result: LaboratoryResult, now: float) -> None:
         name = result.laboratory.strip()
