@@ -106,7 +106,14 @@ def test_contacts_of_contacts_are_those_met_afterwards(chain: Chain) -> None:
     (found,) = graphs.second_degree(chain.case_a, DEMO_POLICY, by=CONSOLE)
     assert found.contact.user_id == chain.c  # D was met before, E has not uploaded
     assert found.through == named(chain, chain.b)
-    assert found.days_after == 3
+    assert (found.through_case.case_id, found.days_after) == (chain.case_b.case_id, 3)
+    (ab,) = [
+        contact
+        for contact in chain.world.authority.tracing.found(chain.case_a, DEMO_POLICY).contacts
+        if contact.user_id == chain.b
+    ]
+    assert found.through_probability == ab.probability
+    assert 0 < found.chain_probability == ab.probability * found.contact.probability
     assert graphs.second_degree(chain.case_b, DEMO_POLICY, by=CONSOLE)[0].contact.user_id == chain.e
 
 

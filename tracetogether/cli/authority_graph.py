@@ -58,7 +58,7 @@ def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
 @folder_option
 @as_json
 def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
-    """List whom the contacts of CASE_ID met later, as far as those contacts uploaded a log."""
+    """List the second degree: whom contacts of CASE_ID met later who are cases with a log."""
     with opened_folder(folder) as service:
         case = service.casework.case(case_id, by=CONSOLE)
         found = service.graphs.second_degree(case, service.tracing.policy(policy), by=CONSOLE)
@@ -69,11 +69,13 @@ def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
         found,
         (fixed("person"), lambda onward: onward.contact.pseudonym),
         (fixed("through"), lambda onward: onward.through),
+        (right("chain"), lambda onward: percent(onward.chain_probability)),
         (right("likely"), lambda onward: percent(onward.contact.probability)),
         (right("minutes near"), lambda onward: interval_text(onward.contact.minutes)),
         (right("days after"), lambda onward: str(onward.days_after)),
-        title=f"Met by contacts of case {case_id} after they had met it",
-        caption="likely: to be a close contact of the person in between",
+        title=f"Met by contacts of case {case_id} after they had met it: second degree",
+        caption="likely: to be a close contact of the person in between; chain: that times how "
+        "likely that person is a close contact of the case",
     )
 
     def as_document() -> object:

@@ -215,17 +215,30 @@ class OnwardLine(ContactLine):
     """A person near a contact, after that contact had met the case."""
 
     through: Annotated[str, Field(description="Pseudonym of the contact.")]
+    through_case: Annotated[str, Field(description="The contact's own case.")]
+    through_probability: Annotated[
+        float, Field(description="That the contact is a close contact of the case.")
+    ]
+    chain_probability: Annotated[
+        float, Field(description="That both meetings were close: the product. Sorted by it.")
+    ]
     days_after: Annotated[int, Field(description="From the contact's meeting with the case.")]
 
     @classmethod
     def of(cls, shown: Onward) -> Self:
         """Return the line of somebody near a contact."""
-        line = vars(ContactLine.of(shown.contact))
-        return cls(**line, through=shown.through, days_after=shown.days_after)
+        return cls(
+            **vars(ContactLine.of(shown.contact)),
+            through=shown.through,
+            through_case=shown.through_case.case_id,
+            through_probability=shown.through_probability,
+            chain_probability=shown.chain_probability,
+            days_after=shown.days_after,
+        )
 
 
 class OnwardLines(AnswerBody):
-    """Contacts of a case's contacts, in order of concern."""
+    """Contacts of a case's contacts, the likeliest chain first."""
 
     case_id: str
     policy: Policy

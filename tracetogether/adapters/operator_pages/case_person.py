@@ -1,16 +1,24 @@
-"""Who a case is, on the pages: name and number for a reason, and how they are written down."""
+"""Who a case is, for a reason; its name and number; and its contacts of the second degree."""
 
 from typing import Final
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.cases import both_of_case, show_case
+from tracetogether.adapters.operator_pages.cases import (
+    both_of_case,
+    followed_of,
+    head_of,
+    show_case,
+)
 from tracetogether.adapters.operator_pages.forms import Both
+from tracetogether.adapters.operator_pages.listing import rows_at
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.adapters.operator_pages.spoken import spoken_of
 from tracetogether.authority.cases.particulars import FIELDS, Field
 from tracetogether.errors import ConflictError, InvalidRequestError
+
+_LINES_A_PAGE: Final = 25
 
 
 def ask_to_delete(request: PageRequest) -> tuple[list[Field], Response | None]:
@@ -22,6 +30,30 @@ def ask_to_delete(request: PageRequest) -> tuple[list[Field], Response | None]:
     name = clear[0] == "name"
     title = request.t("Delete the name?") if name else request.t("Delete the telephone number?")
     return clear, request.ask(title, why, (), request.t("Delete"))
+
+
+def show_onward(request: PageRequest) -> Response:
+    """Show whom those contacts of a case met later who are cases with a log: second degree."""
+    authority, by = request.authority, request.caller
+    case = authority.casework.case(_id(request), by=by)
+    policy = authority.tracing.policy()
+    found = authority.graphs.second_degree(case, policy, by=by)
+    authority.audit.record("contacts.onward_listed", request.now, by=by.name, subject=case.case_id)
+    some, offset = rows_at(found, request.number("offset", 0), _LINES_A_PAGE)
+    cases = {onward.through_case.case_id: onward.through_case for onward in some}
+    followed = {case_id: followed_of(request, through) for case_id, through in cases.items()}
+    return request.render(
+        "onward.html",
+        **head_of(request, case),
+        lines=[
+            (onward, followed[onward.through_case.case_id].get(onward.contact.pseudonym))
+            for onward in some
+        ],
+        policy=policy,
+        offset=offset,
+        limit=_LINES_A_PAGE,
+        total=len(found),
+    )
 
 
 def reveal(request: PageRequest) -> Response:
@@ -78,6 +110,7 @@ def _id(request: PageRequest) -> str:
 
 _OF_PERSON: Final[Blames] = {InvalidRequestError: "name phone", ConflictError: "name phone"}
 PAGES: Final = (
+    Page("GET", "/cases/{case_id}/onward", show_onward),
     Page("POST", "/cases/{case_id}/reveal", reveal, show_case, {InvalidRequestError: "reason"}),
     Page("POST", "/cases/{case_id}/describe", describe, show_case, _OF_PERSON, _both),
 )

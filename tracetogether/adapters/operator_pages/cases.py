@@ -22,7 +22,7 @@ from tracetogether.authority.cases.case import (
     day_of,
 )
 from tracetogether.authority.cases.casework import NOBODY
-from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery
+from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.pins import PinLifetime
@@ -94,7 +94,7 @@ def show_case(request: PageRequest) -> Response:
     policy = authority.tracing.policy(policy_name)
     traced = authority.tracing.contacts(case, policy, by=request.caller)
     some, offset = rows_at(traced.contacts, request.number("offset", 0), _LINES_A_PAGE)
-    followed = _followed(request, case)
+    followed = followed_of(request, case)
     head = head_of(request, case)
     about = authority.case_people.about(case, head["merged_from"], by=request.caller)
     first, last = case.first_day, case.day
@@ -116,6 +116,7 @@ def show_case(request: PageRequest) -> Response:
         **head,
         about=about,
         traced=traced,
+        became_cases=sum(line.kept.state is ContactState.BECAME_CASE for line in followed.values()),
         contacts=[(contact, followed.get(contact.pseudonym)) for contact in some],
         days=days_of(some),
         picture=picture,
@@ -284,7 +285,8 @@ def both_of_case(request: PageRequest) -> list[Both]:
     return found
 
 
-def _followed(request: PageRequest, case: Case) -> dict[str, Followed]:
+def followed_of(request: PageRequest, case: Case) -> dict[str, Followed]:
+    """Return the followed contacts of a case by pseudonym."""
     query = ContactQuery(case_id=case.merged_into or case.case_id, limit=ALL_ROWS)
     page = request.authority.desk.page(query, by=request.caller)
     return {contact.pseudonym: contact for contact in page.contacts if contact.pseudonym}

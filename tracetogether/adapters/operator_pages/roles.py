@@ -12,6 +12,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/cases"): Action.OPEN_CASE,
     ("GET", "/cases/{case_id}"): Action.SHOW_CASE,
     ("GET", "/cases/{case_id}/graph"): Action.LIST_CONTACTS,
+    ("GET", "/cases/{case_id}/onward"): Action.LIST_CONTACTS,
     ("POST", "/cases/{case_id}/confirm"): Action.CONFIRM_CASE,
     ("POST", "/cases/{case_id}/pin"): Action.ISSUE_PIN,
     ("POST", "/cases/{case_id}/assign"): Action.ASSIGN_CASE,

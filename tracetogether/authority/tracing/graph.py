@@ -91,13 +91,27 @@ class Onward:
 
     Attributes:
         through: pseudonym of the contact, who has uploaded.
-        met_day: UTC day number on which the contact first met the case.
+        through_case: the contact's own case.
+        through_probability: P that the contact is a close contact of the case.
+        met_day: number of the day on which the contact first met the case.
         contact: the person, as the contact's own list has it: its figures are of all its days.
     """
 
     through: str
+    through_case: Case
+    through_probability: float
     met_day: int
     contact: Contact
+
+    @property
+    def chain_probability(self) -> float:
+        """P that both meetings were close: the case with the contact, the contact with the person.
+
+        Other phones recorded each of the two, at other times, so the errors of the two estimates
+        are taken as independent and the probabilities are multiplied. It is not the probability of
+        an infection.
+        """
+        return self.through_probability * self.contact.probability
 
     @property
     def days_after(self) -> int:
@@ -185,7 +199,10 @@ class ContactGraphs:
         *,
         by: Caller,
     ) -> tuple[Onward, ...]:
-        """Return the contacts of those contacts of a case that have uploaded, in order of concern.
+        """Return the contacts of those contacts of a case that are cases with a log themselves.
+
+        The likeliest chain is first. Contacts who are no cases have sent no log, so nothing is
+        known about the people whom they met.
 
         Included are meetings on the day of meeting the case or later, with people who are not in
         the case's own list, through contacts whose cases ``by`` needs to know.
@@ -199,19 +216,29 @@ class ContactGraphs:
         policy = self.tracing.policy() if policy is None else policy
         direct = {contact.user_id: contact for contact in self.tracing.found(case, policy).contacts}
         found = []
-        for user_id, case_id in sorted(self.store.desk.cases_of_users(sorted(direct))):
-            through = self.store.case(case_id)
-            if through is None or not _counts(through, by):
+        ids = {case_id for _, case_id in self.store.desk.cases_of_users(sorted(direct))}
+        for through in self.store.desk.cases_named(ids):
+            if not _counts(through, by):
                 continue
-            met_day = direct[user_id].days[0].day
+            between = direct[through.user_id]
+            met_day = between.days[0].day
             found += [
-                Onward(self._name_of(user_id), met_day, contact)
+                Onward(between.pseudonym, through, between.probability, met_day, contact)
                 for contact in self.tracing.found(through, policy).contacts
                 if contact.days[-1].day >= met_day
                 and contact.user_id not in direct
                 and contact.user_id != case.user_id
             ]
-        return tuple(sorted(found, key=lambda onward: (*onward.contact.concern, onward.through)))
+        return tuple(
+            sorted(
+                found,
+                key=lambda onward: (
+                    -onward.chain_probability,
+                    *onward.contact.concern,
+                    onward.through_case.case_id,
+                ),
+            )
+        )
 
 
 def _counts(case: Case, by: Caller) -> bool:
