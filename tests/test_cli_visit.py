@@ -4,12 +4,11 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -303,36 +302,6 @@ def test_one_check_is_one_request_the_same_for_everybody(site: Published) -> Non
     assert site.asked == [f"/v1/warnings/{hour}/bundle"] * 2
     assert len(set(site.heads)) == 1
     assert "Authorization" not in site.heads[0]
-
-
-def test_a_packet_capture_shows_the_same_request_of_two_phones(site: Published) -> None:
-    site.warn(warning_of_an_hour_ago())
-    for folder, poster in (("one", BAR.text), ("other", nz(NZ_PLACE))):
-        told("visit", "check", "--server", site.url, "--dir", folder)  # notes who may warn
-        told("visit", "in", poster, "--dir", folder)
-    try:
-        line = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
-    except PermissionError:
-        pytest.skip("a packet capture needs the right CAP_NET_RAW")
-    port, sent = int(site.url.rpartition(":")[2]), []
-    with line:
-        line.bind(("lo", 0))
-        for folder in ("one", "other"):
-            told("visit", "check", "--server", site.url, "--dir", folder)
-            line.setblocking(False)
-            said: set[tuple[bytes, bytes]] = set()  # loopback shows each packet twice
-            with suppress(BlockingIOError):
-                while True:
-                    ip = line.recv(65_535)
-                    tcp = ip[(ip[0] & 15) * 4 :]
-                    content = tcp[(tcp[12] >> 4) * 4 :] if ip[9] == socket.IPPROTO_TCP else b""
-                    if content and int.from_bytes(tcp[2:4]) == port:
-                        said.add((tcp[4:8], content))
-            sent.append([content for _, content in sorted(said)])
-    hour = int(wall() // HOUR) - 1
-    assert sent[0] == sent[1]
-    assert b"".join(sent[0]).count(b"GET ") == 1
-    assert sent[0][0].startswith(b"GET /v1/warnings/%d/bundle " % hour)
 
 
 def test_a_place_that_the_phone_heard_is_found(site: Published) -> None:
