@@ -74,6 +74,18 @@ def test_a_poster_is_drawn_and_read_again(ending: str) -> None:
     assert Path(f"bar.{ending}").stat().st_mode & 0o044 == 0o044
 
 
+def test_a_page_to_print_and_a_code_alone_are_one_poster() -> None:
+    made = told("venue", "poster", "Hall", "--out", "hall.html", "--out", "hall.png")
+    assert made["files"] == ["hall.html", "hall.png"]
+    assert told("visit", "read", "hall.png")["location_id"] == made["location_id"]
+    assert run("venue", "poster", "Hall", "--out", "a.png", "--out", "a.gif", code=2)
+    assert not Path("a.png").exists()
+
+
+def test_what_is_no_poster_is_refused_with_its_code() -> None:
+    assert "(poster-form)" in str(run("visit", "read", "nonsense", code=1).exception)
+
+
 def test_a_page_to_print_shows_a_name_as_text_and_loads_nothing() -> None:
     told("venue", "poster", "<b>Bar & Co</b>", "--out", "bar.html")
     page = Path("bar.html").read_text()
@@ -383,6 +395,8 @@ def test_a_trip_of_a_case_is_found(site: Published, divided: bool) -> None:
 
 def test_noted_trips_are_checked_all_at_once(site: Published) -> None:
     day = "2026-11-20"
+    assert "Too old" in run("trip", "add", "G1234", "2020-01-25").stdout
+    assert told("trip", "add", "G1234", "2020-01-25")["kept"] is False
     run("trip", "add", "g1234", day, "--car", "05", "--seat", "12a")
     run("trip", "add", "SQ322", day)
     trips(site, TripWarning.of(Trip.of("SQ0322", day)), day=day)

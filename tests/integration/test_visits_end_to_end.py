@@ -67,6 +67,31 @@ def test_a_case_reports_a_visit_and_another_phone_finds_the_same_place(
         assert said("visit", "check", "--dir", "guest")["new"] == 0
 
 
+def test_a_phone_that_heard_nobody_reports_visits_and_names_what_is_refused(
+    tmp_path: Path, entropy: Entropy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    now = wall()
+    authority = World.of(entropy, since=now - 10 * SECONDS_PER_DAY).authority
+    with http_api.running(http_api.create_app(authority)) as url:
+        case = said("node", "init", "case", "--server", url)
+        for name, days in (("Bar", 0), ("Pool", 3)):
+            said("venue", "poster", name, "--out", f"{name}.png")
+            begin = str(int(now - days * SECONDS_PER_DAY - SECONDS_PER_HOUR))
+            said("visit", "in", f"{name}.png", "--at", begin, "--minutes", "30", "--dir", "case")
+        case_id = authority.casework.open_case(case["user_id"], now, by=CONSOLE)
+        pin = authority.pins.issue(case_id, now, by=CONSOLE)
+        refused = CliRunner().invoke(cli, ["node", "upload", "case", "--pin", pin])
+        assert "the PIN is still valid" in str(refused.exception)
+        done = CliRunner().invoke(cli, ["node", "upload", "case", "--pin", pin, "--visits"])
+    assert done.exit_code == 0, done.output
+    shown = " ".join(done.stdout.split())
+    assert "Sent 0 records" in shown
+    assert "Visits 1 visit and 0 trips accepted" in shown
+    assert "Refused Pool, " in shown
+    assert "it was before your phone registered" in shown
+
+
 @pytest.mark.parametrize("divided", [False, True])
 def test_a_case_reports_a_train_and_a_passenger_sees_how_far_apart_they_sat(
     tmp_path: Path, entropy: Entropy, monkeypatch: pytest.MonkeyPatch, *, divided: bool

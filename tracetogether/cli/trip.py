@@ -58,8 +58,15 @@ def add(
     deleted after 21 days.
     """
     noted = _noted(service, date, car, seat, carrier)
-    change_trips(folder, lambda notes: notes.added(noted, time.time()))
-    answer(_as_json(noted), f"Noted     {_words(noted)}", as_json=as_json)
+    kept = change_trips(folder, lambda notes: notes.added(noted, time.time())).notes
+    word = "Noted" if noted in kept else "Too old"
+    more = [] if noted in kept else ["It was more than 21 days ago: nothing is kept"]
+    answer(
+        _as_json(noted) | {"kept": noted in kept},
+        f"{word:<10}{_words(noted)}",
+        *more,
+        as_json=as_json,
+    )
 
 
 @trip.command("list")

@@ -132,7 +132,9 @@ def upload(
         server, credential=registered.credential, allow_plain_http=allow_plain_http
     ) as client:
         attempt = begin_or_resume(
-            beside.with_suffix(ENDING), inputs, lambda: upload_body(log, choice)
+            beside.with_suffix(ENDING),
+            inputs,
+            lambda: upload_body(log, choice, alone=reported is None or not reported.some),
         )
         if attempt.resumed:
             note("Continuing the upload that was started before")
@@ -156,7 +158,7 @@ def upload(
             **({} if reported is None else reported.kept_back),
         },
         *lines,
-        *taken_lines(taken),
+        *taken_lines(taken, reported),
         *(() if reported is None else reported.lines()),
         as_json=as_json,
     )

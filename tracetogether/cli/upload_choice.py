@@ -144,18 +144,23 @@ def preview(log: Path, choice: Choice) -> Preview:
     return Preview(rows, len(held), len(sent), len(body) if sent else 0)
 
 
-def upload_body(log: Path, choice: Choice) -> bytes:
+def upload_body(log: Path, choice: Choice, *, alone: bool = True) -> bytes:
     """Return the JSON to send. It is read before the PIN is used, since reading can fail.
 
     An OpenTrace file is returned unchanged if all of its records are sent. If a phone's database
     has more than the authority takes, its oldest records are thinned (``contactlog.thinned``).
+
+    Args:
+        log: the phone's database, or a file.
+        choice: what is sent.
+        alone: whether nothing else goes with it, so that a log without records is refused.
 
     Raises:
         StoreError: the log can't be read.
         InvalidUploadError: it is not a contact log, has nothing to send, or is too large.
     """
     _, sent, body = _chosen(log, choice)
-    if not sent:
+    if not sent and alone:
         msg = f"{log} has no sightings"
         if not choice.everything:
             msg = f"{log} has no records left to send: leave less out"

@@ -1,20 +1,40 @@
 """Which visits and trips go with an upload."""
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
+from tracetogether.cli.console import utc_text
 from tracetogether.cli.upload_choice import Choice
 from tracetogether.cli.visit_folder import load_trips, opened_visits
 from tracetogether.parameters import VISIT_REPORTS
 from tracetogether.plain_text import counted
 from tracetogether.presence.posters_of_others import can_be_reported
-from tracetogether.presence.reporting import visits_body
+from tracetogether.presence.reporting import newest_trips, newest_visits, visits_body
 from tracetogether.presence.visits import settled
 from tracetogether.units import SECONDS_PER_DAY
+
+_WHY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "unreadable_poster": "the authority can't read its poster",
+        "backwards": "it ends before it begins",
+        "too_short": "it was too short to warn anybody",
+        "too_long": "it lasted more than a day",
+        "too_old": "it was too long ago",
+        "in_future": "it is in the future: is your clock right?",
+        "before_registration": "it was before your phone registered",
+        "outside_window": "the poster does not count at that time",
+        "two_places": "another visit has you elsewhere at that time",
+        "twice": "it was reported already",
+        "too_many": "there are more on that day than a person makes",
+        "unreadable_trip": "the authority knows no such train or flight number",
+    }
+)
+"""Why the authority refuses a visit or a trip, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +46,7 @@ class ChosenVisits:
         visits, trips: how many are in it.
         guessable: how many visits stay here because their places can be guessed.
         too_many: how many older visits and trips stay here because a message has no more room.
+        names: what is in the message, for people: "visits" and "trips" in its order.
     """
 
     body: bytes = field(repr=False)
@@ -33,6 +54,12 @@ class ChosenVisits:
     trips: int
     guessable: int = 0
     too_many: int = 0
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @property
+    def some(self) -> bool:
+        """Whether there is anything to send."""
+        return self.visits + self.trips > 0
 
     @property
     def words(self) -> str:
@@ -103,6 +130,12 @@ def chosen_visits(folder: Path, choice: Choice, leave_places: Collection[str]) -
         *counts,
         guessable=len(visits) - len(sent),
         too_many=len(sent) + len(trips) - sum(counts),
+        names={
+            "visits": tuple(
+                f"{row.description}, {utc_text(row.start)} UTC" for row in newest_visits(sent)
+            ),
+            "trips": tuple(f"{trip.service} on {trip.date}" for trip in newest_trips(trips)),
+        },
     )
 
 
@@ -111,9 +144,9 @@ def taken_json(taken: dict[str, Any] | None) -> dict[str, Any]:
     return {} if taken is None else {"visits": taken}
 
 
-def taken_lines(taken: dict[str, Any] | None) -> Iterator[str]:
-    """Yield what became of the visits, for people."""
-    if taken is None:
+def taken_lines(taken: dict[str, Any] | None, sent: ChosenVisits | None) -> Iterator[str]:
+    """Yield what became of the visits, for people; ``sent`` says which they were."""
+    if taken is None or sent is None:
         return
     if "already_received" in taken:
         yield "Visits    received already"
@@ -124,7 +157,9 @@ def taken_lines(taken: dict[str, Any] | None) -> Iterator[str]:
     )
     for what in ("visits", "trips"):
         for refused in taken[f"refused_{what}"]:
-            yield f"Refused   of {what}, number {refused['place'] + 1}: {refused['why']}"
+            names, at, why = sent.names[what], refused["place"], refused["why"]
+            name = names[at] if at < len(names) else f"number {at + 1} of the {what}"
+            yield f"Refused   {name}: {_WHY.get(why, why)}"
 
 
 def _whole(choice: Choice, start: float, end: float) -> bool:

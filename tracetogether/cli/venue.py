@@ -51,9 +51,12 @@ def venue() -> None:
 )
 @click.option(
     "--out",
+    "files",
     type=FILE,
+    multiple=True,
     metavar="FILE",
-    help="Write the poster into FILE: a .html to print, or the code alone as .svg or .png.",
+    help="Write the poster into FILE: a .html to print, or the code alone as .svg or .png. "
+    "Repeatable: the files hold the same poster.",
 )
 @as_json
 def poster(
@@ -64,7 +67,7 @@ def poster(
     start: str | None,
     until: str | None,
     host: str,
-    out: Path | None,
+    files: tuple[Path, ...],
     *,
     as_json: bool,
 ) -> None:
@@ -74,9 +77,10 @@ def poster(
     posters are two places. Make a new one every few weeks. Who photographs a poster can read
     warnings of the place as long as it hangs.
     """
-    if out is not None and out.suffix.lower() not in _ENDINGS:
-        msg = f"{out.name!r} is none of .html, .png, .svg: choose one of these endings"
-        raise click.BadParameter(msg, param_hint="--out")
+    for out in files:
+        if out.suffix.lower() not in _ENDINGS:
+            msg = f"{out.name!r} is none of .html, .png, .svg: choose one of these endings"
+            raise click.BadParameter(msg, param_hint="--out")
     made = make_poster(
         name,
         address,
@@ -89,17 +93,23 @@ def poster(
         public_key=SigningKey.generate().public.to_der()[-_POINT_BYTES:],
     )
     url = poster_url(made, host)
-    if out is not None:
+    for out in files:
         _write(made, url, out)
     answer(
         {
             "url": url,
             "location_id": made.location_id.hex(),
             "location_id_base64": b64encode(made.location_id).decode(),
-            "file": None if out is None else str(out),
+            "file": str(files[0]) if files else None,
+            "files": [str(out) for out in files],
         },
         url,
-        *([] if out is None else [f"Written to {out}: print it, and hang it up at the door"]),
+        *(
+            f"Written to {out}: print it, and hang it up at the door"
+            if out.suffix.lower() == ".html"
+            else f"Written to {out}: the code alone, for a poster of your own"
+            for out in files
+        ),
         as_json=as_json,
     )
 

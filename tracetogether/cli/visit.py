@@ -220,7 +220,10 @@ def forget(
 @as_json
 def read(code: str, keys: tuple[Path, ...], *, as_json: bool) -> None:
     """Print what the poster says that holds CODE: its text, or a picture (PNG, JPEG) of it."""
-    poster = _poster_of(code, keys)
+    try:
+        poster = _poster_of(code, keys)
+    except UnreadableMessageError as error:
+        raise UnreadableMessageError(f"{error} ({error.code})", error.code) from None
     kind = KINDS[poster.kind] if poster.kind < len(KINDS) else str(poster.kind)
     times = [
         f"{word}{utc_text(moment)} UTC"

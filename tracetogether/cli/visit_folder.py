@@ -93,7 +93,10 @@ def opened_authority(
     """
     if server is None:
         if not (folder / SETTINGS).exists():
-            msg = f"there is no node in {folder}: name the authority with --server URL"
+            msg = (
+                f"the folder {folder} has no node, so no authority is known: name it with "
+                "--server URL"
+            )
             raise click.UsageError(msg)
         settings = NodeSettings.load(folder)
         server, allow_plain_http = settings.server, settings.allow_plain_http

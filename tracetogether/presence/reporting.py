@@ -6,9 +6,21 @@ from typing import Final
 
 from tracetogether.parameters import VISIT_REPORTS
 from tracetogether.presence.trip_notes import TripNote
+from tracetogether.presence.trips import Trip
 from tracetogether.presence.visits import Visit
 
 BUCKET_BYTES: Final = 65_536
+
+
+def newest_visits(visits: Iterable[Visit]) -> list[Visit]:
+    """Return the visits for which a message has room, in its order."""
+    return sorted(visits, key=lambda visit: visit.start)[-VISIT_REPORTS.most_sent :]
+
+
+def newest_trips(trips: Iterable[TripNote]) -> list[Trip]:
+    """Return the trips for which a message has room, in its order."""
+    taken = sorted((note.trip for note in trips), key=lambda trip: trip.date)
+    return taken[-VISIT_REPORTS.most_sent :]
 
 
 def visits_body(visits: Iterable[Visit], trips: Iterable[TripNote]) -> bytes:
@@ -20,13 +32,12 @@ def visits_body(visits: Iterable[Visit], trips: Iterable[TripNote]) -> bytes:
         visits: that have ended; the newest 300 go.
         trips: the newest 300 go.
     """
-    most = VISIT_REPORTS.most_sent
-    newest = sorted(visits, key=lambda visit: visit.start)[-most:]
-    rows = [{"poster": row.poster, "start": row.start, "end": row.end} for row in newest]
-    taken = sorted((note.trip for note in trips), key=lambda trip: trip.date)[-most:]
+    rows = [
+        {"poster": row.poster, "start": row.start, "end": row.end} for row in newest_visits(visits)
+    ]
     lines = [
         {"service": trip.service, "date": trip.date, "car": trip.car, "carrier": trip.carrier}
-        for trip in taken
+        for trip in newest_trips(trips)
     ]
     body = json.dumps({"visits": rows, "trips": lines}).encode()
     return body + b" " * (-len(body) % BUCKET_BYTES)
