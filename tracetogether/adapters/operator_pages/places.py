@@ -71,7 +71,7 @@ def warn_place(request: PageRequest) -> Response:
             (t("Place"), place.name),
             (t("Site"), place.site or "–"),
             (t("From"), time_text(since, days)),
-            (t("Until"), time_text(until, days)),
+            (t("To"), time_text(until, days)),
             (t("Hours"), f"{(until - since) / SECONDS_PER_HOUR:.3g}"),
             (t("Phones can see it from"), time_text(out, days)),
             (t("Reason"), reason.strip()),

@@ -141,7 +141,7 @@ def _visit_facts(request: PageRequest, shown: ShownVisit) -> list[tuple[str, str
         (t("Place"), visit.description),
         (t("Address"), visit.address or "–"),
         (t("From"), time_text(visit.start, days)),
-        (t("Until"), time_text(visit.end, days)),
+        (t("To"), time_text(visit.end, days)),
         (t("Reason"), request.form.get("visit_reason", "").strip()),
     ]
 
