@@ -18,7 +18,7 @@ from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.credentials import credential_digest
 from tracetogether.authority.access.operators import operator_digest
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
-from tracetogether.authority.cases.followed import ContactQuery
+from tracetogether.authority.cases.followed import ContactQuery, Outcome
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import migrate_folder, opened_folder
 from tracetogether.errors import ConflictError, StoreError
@@ -182,3 +182,26 @@ def test_migrate_names_the_open_cases_of_one_person_and_merging_ends_it(tmp_path
             service.casework.reopen("SECOND", NOON, by=CONSOLE)
         service.casework.close(first.case_id, NOON, by=CONSOLE)
         service.casework.open_case(first.user_id, NOON, by=CONSOLE)
+
+
+@pytest.mark.parametrize("revision", ["0019", "0021", "0027"])
+def test_a_contact_of_an_earlier_release_can_be_called_and_described(
+    tmp_path: Path, revision: str
+) -> None:
+    with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
+        world = World.of(counted_entropy(3), store=store)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+        world.take(case, world.heard(world.user(), NOON - 7_200, 60, rssi_dbm=-45), NOON)
+        world.authority.finder.refresh(case, NOON)
+        (kept,) = store.desk.contacts_of([case.case_id])
+    folder = tmp_path / "old"
+    folder.mkdir()
+    of_schema(revision, folder / "authority.db", tmp_path / "newest.db")
+    world.keys.save(folder / "keys.txt")
+    migrate_folder(folder, NOON)
+    with opened_folder(folder) as service:
+        calling = service.calling
+        calling.save(kept.contact_id, Outcome.NOT_REACHED, NOON, by=CONSOLE)
+        calling.save(kept.contact_id, Outcome.SYMPTOMS, NOON, name="Ann", phone="+65 1", by=CONSOLE)
+        person = service.follow_up.reveal(kept.contact_id, "a test", NOON, by=CONSOLE)
+        assert (person.name, person.phone) == ("Ann", "+65 1")

@@ -108,15 +108,22 @@ def walk(
 
 def walk_calls(page: Page, url: str, language: str) -> None:
     """Begin a shift, call somebody in vain, and save the page of the next person."""
+
+    def press(button: str) -> None:
+        with page.expect_navigation():
+            page.locator(button).first.click()
+
     page.goto(f"{url}/calls")
     if page.locator("#shift_reason").is_visible():
         page.locator("#shift_reason").select_option("daily_calls")
-        page.locator("form[action$='/calls/shift'] button").click()
+        press("form[action$='/calls/shift'] button")
     if page.locator("button.large").count():
-        page.locator("button.large").click()
+        press("button.large")
     page.locator("#outcome-not_reached").check()
-    page.locator("#result .actions button").first.click()
-    page.locator(".saved").wait_for()
+    press("#result .actions button")
+    page.locator("#person-name").fill({"en": "Made-up Person", "zh": "虚构人物"}[language])
+    page.locator("#phone").fill("+65 5550 0132")
+    press("button[formaction$='/describe']")
     save(page, "call", language)
 
 
