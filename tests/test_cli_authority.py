@@ -455,7 +455,7 @@ def test_serve_serves_until_interrupted(tmp_path: Path) -> None:
                 ready = http.request("GET", f"{url}/v1/ready").json()
                 assert (ready["ready"], ready["clock_suspect"]) == (False, True)
             unsure.send_signal(signal.SIGINT)
-            unsure.communicate(timeout=30)
+            unsure.communicate(timeout=180)
         finally:
             unsure.kill()
     assert KeyRing.load(tmp_path / "desk" / "keys.txt").oldest_day == utc_day(long_ago)
@@ -470,7 +470,7 @@ def test_serve_serves_until_interrupted(tmp_path: Path) -> None:
                 assert http.request("GET", f"{url}/v1/health").json() == {"status": "ok"}
                 assert http.request("GET", f"{url}/openapi.json").json()["paths"]
             server.send_signal(signal.SIGINT)
-            _, rest = server.communicate(timeout=30)
+            _, rest = server.communicate(timeout=180)
         finally:
             server.kill()
     assert server.returncode == 0

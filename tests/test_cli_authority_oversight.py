@@ -280,7 +280,7 @@ def test_two_workers_serve_one_postgres_database(tmp_path: Path, postgres_url: s
             assert held["fetches"] == 90
             assert 0 < held["latency_ms_50"] <= held["latency_ms_95"] <= held["latency_ms_99"]
             server.send_signal(signal.SIGTERM)
-            _, rest = server.communicate(timeout=30)
+            _, rest = server.communicate(timeout=180)
         finally:
             server.kill()
     assert server.returncode == 0, rest

@@ -207,7 +207,7 @@ def test_two_nodes_meet_and_one_uploads(
 
         await until(met)
         signal.raise_signal(signal.SIGTERM)  # one handler a process: it ends the node begun last
-        ended, going = await asyncio.wait(nodes, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+        ended, going = await asyncio.wait(nodes, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         assert ended
         for task in going:
             task.cancel()

@@ -41,7 +41,7 @@ MOST_QUERIES = {
     "cases": 8,
     "case": 28,
     "follow-up": 8,
-    "contact": 23,
+    "contact": 21,
     "graph": 13,
     "audit": 5,
 }

@@ -34,7 +34,7 @@ def served(site: Site, limits: ConnectionLimits) -> Iterator[tuple[str, int]]:
 
 
 def health(address: tuple[str, int]) -> int:
-    connection = http.client.HTTPConnection(*address, timeout=30)
+    connection = http.client.HTTPConnection(*address, timeout=60)
     try:
         connection.request("GET", "/v1/health")
         return connection.getresponse().status
@@ -68,7 +68,7 @@ def test_silent_connections_give_way_to_those_who_ask(
 ) -> None:
     with served(site, PATIENT) as address, ExitStack() as stack:
         silent = [
-            stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(300)
+            stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(300)
         ]
         assert health(address) == 200
         until(lambda: open_still(silent) <= PATIENT.most)
@@ -86,11 +86,11 @@ def test_those_who_are_served_do_not_give_way(site: Site) -> None:
         ) % OPERATOR_TOKEN.encode()
         at_work = []
         for _ in range(PATIENT.most):
-            connection = stack.enter_context(socket.create_connection(address, timeout=30))
+            connection = stack.enter_context(socket.create_connection(address, timeout=60))
             connection.sendall(head)
             assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # the body is awaited
             at_work.append(connection)
-        stranger = stack.enter_context(socket.create_connection(address, timeout=30))
+        stranger = stack.enter_context(socket.create_connection(address, timeout=60))
         until(lambda: open_still([stranger]) == 0)
         assert open_still(at_work) == PATIENT.most
 
@@ -110,7 +110,7 @@ def test_those_who_are_served_do_not_give_way(site: Site) -> None:
 def test_a_client_that_keeps_a_connection_waiting_loses_it(site: Site, said: list[bytes]) -> None:
     with (
         served(site, IMPATIENT) as address,
-        socket.create_connection(address, timeout=30) as connection,
+        socket.create_connection(address, timeout=60) as connection,
     ):
         began = time.monotonic()
         with pytest.raises(ConnectionError):  # noqa: PT012 - whichever call notices
@@ -142,7 +142,7 @@ def test_a_silent_tls_connection_is_closed_too(site: Site, tmp_path: Path) -> No
     app = http_api.create_app(site.world.authority, clock=site.clock)
     with http_api.running(app, limits=IMPATIENT, tls_cert=cert, tls_key=key) as url:
         address = "127.0.0.1", int(urlsplit(url).port or 0)
-        with socket.create_connection(address, timeout=30) as silent:
+        with socket.create_connection(address, timeout=60) as silent:
             assert silent.recv(1) == b""
         context = ssl.create_default_context(cafile=str(cert))
         connection = http.client.HTTPSConnection(*address, timeout=30, context=context)
@@ -188,7 +188,7 @@ def test_nonsense_leaves_one_line(site: Site, caplog: pytest.LogCaptureFixture) 
             REQUEST + b"Connection: Upgrade\r\nUpgrade: x\r\n\r\n",
         ):
             for _ in range(20):
-                with socket.create_connection(address, timeout=30) as connection:
+                with socket.create_connection(address, timeout=60) as connection:
                     connection.sendall(nonsense)
                     connection.recv(1)
     assert len(caplog.records) <= 3

@@ -60,7 +60,7 @@ def test_threat_crash_half_way_loses_nothing(
     words = (str(place), tmp_path / "keys.txt", case.user_id, pin, step, when, NOON)
     phone = uploading(processes, *words)
     phone.start()
-    phone.join(timeout=60)
+    phone.join(timeout=180)
     assert phone.exitcode == -signal.SIGKILL
     with SqlStore.open(place) as store:
         authority = Authority.assemble(

@@ -363,5 +363,5 @@ def test_workers_of_a_killed_sweep_end(tmp_path: Path) -> None:
         while child.poll() is None and not list(folder.glob("part-*.json")):
             time.sleep(0.05)
         child.kill()
-        child.communicate(timeout=60)  # until no process holds the pipe any more
+        child.communicate(timeout=180)  # until no process holds the pipe any more
     assert len(list(folder.glob("part-*.json"))) < 100

@@ -128,7 +128,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
         picture=picture,
         why=[] if near is None else why(near, request.t),
         calendar=desk.days_of(kept),
-        notes=desk.notes_on(kept.case_id, contact_id=kept.contact_id, by=request.caller),
+        notes=desk.notes_on_case(case, contact_id=kept.contact_id, by=request.caller),
         today=today,
         merged_from=_merged_from(request, kept),
         undoable=_undoable(request, kept),

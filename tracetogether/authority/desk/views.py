@@ -170,15 +170,15 @@ class Desk:
         found = self.notes.read(self.casework.case(case_id, by=by).case_id)
         return tuple(note for note in found if contact_id in {None, note.contact_id})
 
-    def notes_on_case(self, case: Case, *, by: Caller) -> tuple[Note, ...]:
-        """Return the notes on a case that was just read, without those on its contacts.
+    def notes_on_case(self, case: Case, *, contact_id: str = "", by: Caller) -> tuple[Note, ...]:
+        """Return the notes on a case that was just read, or on one of its contacts.
 
         There are none for a caller who does not need to know the case.
         """
         by.require(Action.READ_NOTES)
         known = by.needs_to_know(case.assigned_to)
         found = self.notes.read(case.case_id) if known else ()
-        return tuple(note for note in found if not note.contact_id)
+        return tuple(note for note in found if note.contact_id == contact_id)
 
     def kept(self, contact_id: str, by: Caller) -> KeptContact:
         """Return a stored contact; inside a transaction nobody else changes it."""

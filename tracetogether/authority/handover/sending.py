@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.handover.rows import BatchState, Handover, OutgoingBatch
-from tracetogether.authority.handover.store import HandingStore
+from tracetogether.authority.handover.store import HandingStore, HandoverStore
 from tracetogether.authority.intake.opening import open_log
 from tracetogether.authority.intake.uploads import SealedUpload, records_in, unseal
 from tracetogether.authority.partners.batches import write_batch
@@ -33,6 +34,21 @@ from tracetogether.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE, Entropy, F
 
 _FIRST_PAUSE_S: Final = float(SECONDS_PER_MINUTE)
 _LONGEST_PAUSE_S: Final = 6.0 * SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True)
+class _HandedTo(Container[str]):
+    """Codes of the partners that records of a case were handed over to, read once, if at all."""
+
+    store: HandoverStore
+    case_id: str
+
+    @cached_property
+    def _codes(self) -> frozenset[str]:
+        return frozenset(row.organisation for row in self.store.handovers(self.case_id))
+
+    def __contains__(self, code: object) -> bool:
+        return code in self._codes
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +99,11 @@ class RecordSending:
         return self.partners.for_records(now)
 
     def handed_to(self, case_id: str) -> Container[str]:
-        """Return the codes of those that records of a case were handed over to."""
-        return {row.organisation for row in self.store.handing.handovers(case_id)}
+        """Return the codes of those that records of a case were handed over to.
+
+        The store is read when a code is looked up: most logs hold no records of partners.
+        """
+        return _HandedTo(self.store.handing, case_id)
 
     def note(
         self,

@@ -198,9 +198,10 @@ def open_logs(
     opened = _open_each_token_once(token, time, issuer)
     codes = opened.rejection.copy()
     foreign = _foreign(token, organisation, codes, issuer.authority)
-    handed = np.array([name.strip() in partners for name in organisation.names] + [False])
-    codes[foreign] = REJECTIONS.index(Rejection.FOREIGN_UNKNOWN)
-    codes[foreign & handed[organisation.codes]] = REJECTIONS.index(Rejection.FOREIGN)
+    if foreign.any():  # else the partners need not be read
+        handed = np.array([name.strip() in partners for name in organisation.names] + [False])
+        codes[foreign] = REJECTIONS.index(Rejection.FOREIGN_UNKNOWN)
+        codes[foreign & handed[organisation.codes]] = REJECTIONS.index(Rejection.FOREIGN)
     of_place = _among(opened.user, places)
     # Where several reasons apply, OpenTrace's own come first.
     for reason, applies in (

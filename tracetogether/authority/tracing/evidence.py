@@ -148,6 +148,7 @@ class Logs:
         """Return a case's opened logs, and the number that can't be opened any more."""
         opened = []
         unreadable = 0
+        partners = self.handed(case.case_id)
         for upload in self.store.uploads(case.case_id):
             try:
                 body = unseal(upload, self.keys)
@@ -162,7 +163,7 @@ class Logs:
                     received_at=upload.received_at,
                     keys=None if believe_quarantined else self.keys,
                     registered=self.store.registered,
-                    partners=self.handed(case.case_id),
+                    partners=partners,
                     several_phones=bool(case.origin),
                     places=self.store.places_among,
                 )
