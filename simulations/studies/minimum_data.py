@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from simulations.studies.leaks_of_charges import charge_rows
 from simulations.studies.leaks_of_contacts import START, Pack, log_rows, tempid_rows
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_open_data import open_data_rows
@@ -64,6 +65,7 @@ def measure_privacy(
             *tempid_rows(authority.issuance, users[:_PHONES], seed),
             *log_rows(seed, pack),
             *pass_rows(authority, users, START, seed),
+            *charge_rows(authority, users[:_PHONES], START, seed),
             *hint_rows(seed),
             *visit_report_rows(authority, START, seed),
             *visit_rows(START, seed),

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulations.streams import Streams
+from simulations.studies.leaks_of_charges import charge_rows
 from simulations.studies.leaks_of_contacts import START
 from simulations.studies.leaks_of_hints import hint_rows
 from simulations.studies.leaks_of_open_data import open_data_rows
@@ -125,6 +126,15 @@ def test_rows_of_passes_keep_their_budgets_with_few_people(authority: Authority)
     assert "200 of 200 admitted by keys alone" in partner.played
 
 
+def test_gates_do_not_learn_which_two_people_share_a_phone(authority: Authority) -> None:
+    users = [authority.issuance.register().user_id for _ in range(60)]
+    gates, own = charge_rows(authority, users, START, seed=1)
+    assert gates.score is not None
+    assert abs(gates.score - 0.5) < 0.15  # 150 pairs are judged
+    assert own.bits == pytest.approx(np.log2(60))  # the authority itself finds every charge
+    assert own.within_budget
+
+
 def test_an_attacker_links_passes_whose_numbers_tell(authority: Authority) -> None:
     """The same attack on numbers that count up, or begin with the user, is not at chance."""
     users = [authority.issuance.register().user_id for _ in range(80)]
@@ -194,7 +204,7 @@ def page_rows() -> list[list[str]]:
 
 def test_the_page_shows_every_row_within_its_budget() -> None:
     rows = page_rows()
-    assert len(rows) == 46
+    assert len(rows) == 48
     for row in rows:
         assert float(row[3]) <= float(row[4]), row
 
