@@ -65,12 +65,12 @@ def measure_privacy(
             *tempid_rows(authority.issuance, users[:_PHONES], seed),
             *log_rows(seed, pack),
             *pass_rows(authority, users, START, seed),
-            *charge_rows(authority, users[:_PHONES], START, seed),
             *hint_rows(seed),
             *visit_report_rows(authority, START, seed),
             *visit_rows(START, seed),
             *place_rows(authority, START, seed),
             *open_data_rows(seed),
             *record_rows(authority, START, seed, users=people),
+            *charge_rows(authority, users, START, seed),
         ]
     )

@@ -126,15 +126,6 @@ def test_rows_of_passes_keep_their_budgets_with_few_people(authority: Authority)
     assert "200 of 200 admitted by keys alone" in partner.played
 
 
-def test_gates_do_not_learn_which_two_people_share_a_phone(authority: Authority) -> None:
-    users = [authority.issuance.register().user_id for _ in range(60)]
-    gates, own = charge_rows(authority, users, START, seed=1)
-    assert gates.score is not None
-    assert abs(gates.score - 0.5) < 0.15  # 150 pairs are judged
-    assert own.bits == pytest.approx(np.log2(60))  # the authority itself finds every charge
-    assert own.within_budget
-
-
 def test_an_attacker_links_passes_whose_numbers_tell(authority: Authority) -> None:
     """The same attack on numbers that count up, or begin with the user, is not at chance."""
     users = [authority.issuance.register().user_id for _ in range(80)]
@@ -173,6 +164,15 @@ def test_rows_of_records_for_partners_say_what_a_batch_and_answers_tell(
     assert by_model.score > 0.9  # one model measured all of a log: said, and not stopped
     assert purpose.bits == 8
     assert of_answers.score == pytest.approx(0.6, abs=0.07)
+
+
+def test_gates_do_not_learn_which_two_people_share_a_phone(authority: Authority) -> None:
+    users = [authority.issuance.register().user_id for _ in range(60)]
+    gates, own = charge_rows(authority, users, START, seed=1)
+    assert gates.score is not None
+    assert abs(gates.score - 0.5) < 0.15  # 150 pairs are judged
+    assert own.bits == pytest.approx(np.log2(60))  # the authority itself finds every charge
+    assert own.within_budget
 
 
 def test_a_row_over_its_budget_says_so() -> None:
