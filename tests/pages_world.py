@@ -133,8 +133,9 @@ def serving(
 ) -> Iterator[Pages]:
     """Serve an authority with its pages, inside of what ``around`` puts around them."""
     clock = clock or Clock()
-    app = http_api.create_app(world.authority, clock=clock)
+    signing = operator_pages.sign_in_for(world.authority, CHEAP)
+    app = http_api.create_app(world.authority, clock=clock, passwords=signing.give_password)
     pages = operator_pages.create_pages(world.authority, name="SG_MOH", clock=clock, hashing=CHEAP)
     app.mount(operator_pages.BASE, around(pages))
     with http_api.running(app) as url:
-        yield Pages(url, world, clock, operator_pages.sign_in_for(world.authority, CHEAP))
+        yield Pages(url, world, clock, signing)

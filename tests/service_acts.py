@@ -176,6 +176,10 @@ CALLS: dict[str, tuple[Action, Act]] = {
     **CALLING,
     **TEAM,
     **FIGURES,
+    "access.SignIn.give_password": (
+        Action.SET_PASSWORD,
+        lambda service, by: sign_in_for(service, CHEAP).give_password("nobody", NOON, by=by),
+    ),
     "access.SignIn.set_password": (
         Action.SET_PASSWORD,
         lambda service, by: sign_in_for(service, CHEAP).set_password("nobody", "x", NOON, by=by),

@@ -9,6 +9,10 @@ from tracetogether.authority.access.permissions import Action, Caller, Role
 TEAM: dict[str, tuple[Action, Callable[[Any, Caller], object]]] = {
     "team.today": (Action.SHOW_TEAM, lambda service, by: service.team.today(NOON, by=by)),
     "team.cases": (Action.SHOW_TEAM, lambda service, by: service.team.cases("", NOON, by=by)),
+    "team.all_cases": (
+        Action.SHOW_TEAM,
+        lambda service, by: service.team.all_cases("", NOON, by=by),
+    ),
     "team.spread": (
         Action.SHOW_TEAM,
         lambda service, by: service.team.spread(["NONE"], ["x"], NOON, by=by),

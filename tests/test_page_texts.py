@@ -139,7 +139,7 @@ def test_plural_forms() -> None:
 
 
 def test_an_error_that_no_page_expects_has_a_text_without_its_sentence() -> None:
-    assert TEXTS["en"].error("weak-password") == TEXTS["en"].error("error")
+    assert TEXTS["en"].error("pin-form") == TEXTS["en"].error("error")
     assert TEXTS["zh"].error("frobnicated") == TEXTS["zh"].error("error")
     assert TEXTS["en"].error("error").startswith("This did not work")
 

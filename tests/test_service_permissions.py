@@ -45,6 +45,7 @@ TAKE_A_NAME = {"audit.record", "audit.rehearse", "audit.reason_given"}
 
 NO_CALLER = {
     "calling.outside_hours",  # an hour of the day
+    "access.SignIn.must_choose_password",
     # phones and strangers show a credential, a token or a password instead
     *("access.phone", "access.speaker", "places.batch"),
     *("access.operator", "issuance.register", "issuance.withdraw"),

@@ -23,6 +23,7 @@ from tracetogether.adapters.operator_pages import merges
 from tracetogether.adapters.operator_pages.forms import FIELDS
 from tracetogether.adapters.operator_pages.texts import LANGUAGES
 from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.access.resets import Reset
 from tracetogether.authority.cases.calls import ShiftReason
 from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
@@ -66,6 +67,7 @@ OWN_KEYS = {
     "role": [role.value for role in Role],
     "policy": list(POLICIES),
     "outcome": [outcome.value for outcome in Outcome],
+    "reset": [reset.value for reset in Reset],
     "shift-reason": [reason.value for reason in ShiftReason],
     "pin-state": [state.value for state in PinState if state is not PinState.NONE],
     "sign-in-way": ["pages", "program"],
@@ -94,7 +96,7 @@ RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "autho
              "authority/status", "authority/tracing",
              "adapters/operator_pages")  # fmt: skip
 NEVER_SHOWN = {
-    *("weak-password", "credential-needed", "withdrawn-already"),
+    *("credential-needed", "withdrawn-already"),
     "credential-of-place",
     *("operator-token-needed", "pin-refused", "pin-form", "token-of-other-phone", "log-received"),
     *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),

@@ -14,7 +14,8 @@ from tests.pages_world import CHEAP, PASSWORD
 from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.operator_pages.credentials import Totp
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
-from tracetogether.authority.access.resets import ASKED_S
+from tracetogether.authority.access.resets import ASKED_S, Reset
+from tracetogether.authority.access.sign_in import ONE_TIME_S
 from tracetogether.authority.cases.calls import SHIFT_S, ShiftReason
 from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ContactState, Outcome
@@ -296,7 +297,7 @@ def test_two_people_set_codes_again_and_neither_for_themselves(staffed: World) -
         if "reset" in entry.act
     ]
     assert entries == [
-        ("operator.reset-asked", "ada", {}),
+        ("operator.reset-asked", "ada", {"what": "codes"}),
         ("operator.codes-reset", "ben", {"asked_by": "ada"}),
     ]
     resets_left = staffed.store.code_resets()
@@ -314,3 +315,41 @@ def test_a_request_can_be_withdrawn(staffed: World) -> None:
         resets.confirm("ravi", NOON, by=BEN)
     with pytest.raises(NotFoundError):
         resets.withdraw("ravi", NOON, by=BEN)
+
+
+def test_a_forgotten_password_gives_way_to_one_that_works_once(staffed: World) -> None:
+    resets, signing = staffed.authority.code_resets, sign_in_for(staffed.authority, CHEAP)
+    signing.set_password("ravi", PASSWORD, NOON, by=CONSOLE)
+
+    def give(now: float = NOON) -> str:
+        return signing.give_password("ravi", now, by=BEN)
+
+    both = {"what": Reset.PASSWORD, "new_password": give}
+    resets.ask("ravi", NOON, what=Reset.PASSWORD, by=ADA)  # has set up no codes yet
+    with pytest.raises(AccessDeniedError):
+        resets.confirm("ravi", NOON, **both, by=ADA)
+    with pytest.raises(NotFoundError):
+        resets.confirm("ravi", NOON, by=BEN)  # codes alone: nobody asked for that
+    with pytest.raises(ConflictError):
+        resets.confirm("ravi", NOON, what=Reset.PASSWORD, by=BEN)  # where no password can be set
+    assert len(staffed.store.code_resets()) == 1  # and nothing has happened
+    given = resets.confirm("ravi", NOON, **both, by=BEN)
+    with pytest.raises(NotFoundError):
+        resets.confirm("ravi", NOON, **both, by=BEN)  # a second admin was as fast
+    with pytest.raises(AccessDeniedError):
+        signing.enter("ravi", PASSWORD, "", NOON)
+    with pytest.raises(AccessDeniedError):
+        signing.enter("ravi", given, "", NOON + ONE_TIME_S)  # three days are over
+    token = signing.enter("ravi", given, "", NOON + ONE_TIME_S - 1)
+    secret = signing.secret_of(token)
+    code = Totp().at(secret, NOON)
+    for wrong in ("", given, "short", "ravi has a long password"):
+        with pytest.raises(InvalidRequestError):
+            signing.enrol(token, code, NOON, password=wrong)
+    assert signing.must_choose_password("ravi")
+    signing.enrol(token, code, NOON, password="my own long secret")
+    assert not signing.must_choose_password("ravi")
+    later = NOON + ONE_TIME_S + 60
+    with pytest.raises(AccessDeniedError):
+        signing.enter("ravi", given, Totp().at(secret, later), later)
+    assert signing.enter("ravi", "my own long secret", Totp().at(secret, later), later)

@@ -1,14 +1,16 @@
 """The pages Team and Operators: cases in bulk, first passwords, roles, codes reset."""
 
 import re
+from base64 import b32decode
 from collections.abc import Iterator
 
 import pytest
 
 from tests.authority_world import NOON
 from tests.conftest import counted_entropy
-from tests.pages_world import Pages, serving
+from tests.pages_world import PASSWORD, Pages, Visitor, serving
 from tests.status_world import StatusWorld
+from tracetogether.adapters.operator_pages.credentials import Totp
 from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.cases.calls import ShiftReason
 
@@ -23,6 +25,29 @@ def pages() -> Iterator[Pages]:
         for name in ("ravi", "siti"):
             served.operator(name, Role.TRACER)
         yield served
+
+
+def chosen(pages: Pages, visitor: Visitor, name: str, given: str) -> None:
+    """Set up codes after a password that works once, and choose another password."""
+    assert "Choose your own password" in visitor.get("/enrol")[1]
+    secret = b32decode(re.findall(r'<code class="secret">([A-Z2-7]+)</code>', visitor.body)[0])
+    for new, again, status in (
+        ("", "", 400),
+        (PASSWORD, "another one", 400),
+        ("too short", "too short", 400),
+        (given, given, 400),
+    ):
+        code = Totp().at(secret, pages.clock.now)
+        got = visitor.post("/enrol", code=code, password_new=new, password_again=again)
+        assert (got[0], given in visitor.body) == (status, False), (new, visitor.text())
+    code = Totp().at(secret, pages.clock.now)
+    done = visitor.post("/enrol", code=code, password_new=PASSWORD, password_again=PASSWORD)
+    assert done == (303, "/desk/")
+    pages.secrets[name] = secret
+    assert visitor.get("/")[0] == 200
+    again = pages.visitor()
+    assert again.sign_in(name, given, pages.code(name))[0] == 403  # it has worked once
+    assert again.sign_in(name, PASSWORD, pages.code(name))[0] == 303
 
 
 def boxes(body: str) -> dict[str, str]:
@@ -61,6 +86,15 @@ def test_a_supervisor_spreads_cases_and_hands_them_over(pages: Pages) -> None:
     for wrong in ({"operator": "siti"}, {"operator": "", **ticked}, {"operator": "x", **ticked}):
         mei.get("/team?of=ravi")
         assert mei.post("/team", of="ravi", confirm="yes", **wrong)[0] in {400, 404, 409}
+    mei.get("/team?of=ravi")  # who is ill: all cases in one go, whichever page they are on
+    assert mei.post("/team", of="ravi", operator="siti", handed_all="yes")[0] == 200
+    assert "siti 2 cases" in mei.text()
+    again = dict(re.findall(r'<textarea name="([\w.]+)" hidden>([^<]*)<', mei.body))
+    later = authority.casework.open_case(pages.world.user(), NOON, by=CONSOLE)
+    authority.casework.assign(later.case_id, "ravi", NOON, by=CONSOLE)
+    assert mei.post("/team", **again, confirm="yes")[0] == 303
+    assert set(authority.store.calls.assignees(cases).values()) == {"siti"}
+    assert authority.casework.kept(later.case_id).assigned_to == "ravi"  # was not shown
     mei.language = "zh"
     assert "团队" in mei.get("/team")[1]
     assert pages.visitor("ravi").get("/team")[0] == 403
@@ -80,6 +114,7 @@ def test_an_admin_adds_an_operator_who_signs_in_with_the_first_password(pages: P
     tan = pages.visitor()
     assert tan.sign_in("tan", password, "") == (303, "/desk/")
     assert tan.get("/cases") == (303, "/desk/enrol")  # and sets up codes first
+    chosen(pages, tan, "tan", password)
     assert password not in str(list(pages.world.authority.audit.entries(by=CONSOLE)))
     ada.get("/operators")
     assert ada.post("/operators", operator_name="bot", works_by="program", **tracer)[0] == 200
@@ -133,6 +168,69 @@ def test_two_admins_set_codes_again_at_the_desk(pages: Pages) -> None:
     assert ravi.get("/cases")[0] == 303
     assert ben.get("/operators")[0] == 200
     assert "asked by" not in ben.text()
+
+
+def test_two_admins_reset_a_forgotten_password_at_the_desk(pages: Pages) -> None:
+    for name in ("ada", "ben"):
+        pages.operator(name, Role.ADMIN)
+    ravi, ada, ben = (pages.visitor(name) for name in ("ravi", "ada", "ben"))
+    ada.get("/operators/ravi")
+    assert ada.post("/operators/ravi/reset", what="password")[0] == 303
+    assert "password and codes" in ben.get("/operators")[1]
+    confirm = "/operators/ravi/reset-confirm"
+    assert ada.post(confirm, what="password", confirm="yes")[0] == 403  # one can't do both
+    assert ben.post(confirm, what="codes", confirm="yes")[0] == 404  # was not asked for
+    ben.get("/operators")
+    assert ben.post(confirm, what="password")[0] == 200
+    assert "works once" in ben.text()
+    assert ravi.get("/cases")[0] == 200  # nothing has happened yet
+    assert ben.post(confirm, what="password", confirm="yes")[0] == 200
+    (password,) = re.findall(r'<code class="secret">([a-z2-9-]+)</code>', ben.body)
+    assert ben.headers["cache-control"] == "no-store"
+    assert password not in ben.get("/operators")[1]
+    assert password not in str(list(pages.world.authority.audit.entries(by=CONSOLE)))
+    assert ravi.get("/cases")[0] == 303
+    old = pages.visitor()
+    assert old.sign_in("ravi", PASSWORD, pages.code("ravi"))[0] == 403
+    assert ben.post(confirm, what="password", confirm="yes")[0] == 404  # once
+    assert old.sign_in("ravi", password, "") == (303, "/desk/")
+    chosen(pages, old, "ravi", password)
+
+
+def test_a_supervisor_sets_the_hours_and_ends_a_shift_at_the_desk(pages: Pages) -> None:
+    mei, ravi = pages.visitor("mei"), pages.visitor("ravi")
+    ravi.get("/calls")
+    assert ravi.post("/calls/shift", shift_reason="daily_calls")[0] == 303
+    assert "Call the next person" in ravi.get("/calls")[1]
+    mei.get("/team")
+    assert "People are called at any hour" in mei.text()
+    assert mei.post("/team/hours", hours_from="20:00", hours_until="09:00")[0] == 400
+    assert "two times of one day" in mei.text()
+    assert 'value="20:00"' in mei.body
+    assert mei.post("/team/hours", hours_from="13:30", hours_until="20:00")[0] == 303
+    assert "People are called from 13:30 to 20:00" in mei.get("/team")[1]
+    assert "outside of the calling hours" in ravi.get("/calls")[1]  # noon
+    assert ravi.post("/team/hours", hours_from="", hours_until="")[0] == 403
+    mei.get("/team")
+    assert mei.post("/team/hours", hours_from="", hours_until="")[0] == 303
+    assert "outside of the calling hours" not in ravi.get("/calls")[1]
+    assert "End the shift of ravi" in mei.get("/team")[1]
+    assert mei.post("/team/ravi/shift-end")[0] == 303
+    assert "End the shift of ravi" not in mei.get("/team")[1]
+    assert mei.post("/team/ravi/shift-end")[0] == 404
+    assert "Call the next person" not in ravi.get("/calls")[1]
+
+
+def test_a_role_that_is_taken_ends_a_sessions_right_at_once(pages: Pages) -> None:
+    pages.operator("ada", Role.ADMIN, Role.TRACER, Role.EXPORTER)
+    ravi, ada = pages.visitor("ravi"), pages.visitor("ada")
+    assert ravi.get("/calls")[0] == 200
+    ada.get("/operators/ravi")
+    exporter = {"role.exporter": "exporter"}
+    assert ada.post("/operators/ravi/roles", had="tracer", **exporter)[0] == 303
+    assert ravi.get("/calls")[0] == 403
+    assert 'href="/desk/calls"' not in ravi.get("/")[1]
+    assert ravi.get("/exports")[0] == 200  # the session stays, with the rights of now
 
 
 def test_the_menu_has_groups_with_links_of_ones_roles(pages: Pages) -> None:

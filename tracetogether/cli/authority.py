@@ -206,7 +206,8 @@ def serve(
                 opened_folder(folder, database) as service,
                 _kept_up(folder, service, clock_is_right),
             ):
-                app = http_api.create_app(service, proxies=proxies, root_path=root)
+                give = operator_pages.sign_in_for(service).give_password
+                app = http_api.create_app(service, proxies=proxies, root_path=root, passwords=give)
                 name = service.store.setting("authority") or ""
                 pages = operator_pages.create_pages(service, name=name, root_path=root)
                 http_api.mount_pages(app, operator_pages.BASE, pages, root_path=root)

@@ -4,12 +4,14 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 
 from tracetogether.authority.access.operators import roles_named
 from tracetogether.authority.access.permissions import CONSOLE, Role
+from tracetogether.authority.access.resets import Reset
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
@@ -179,31 +181,60 @@ def change_roles(name: str, roles: tuple[str, ...], folder: Path) -> None:
     say(f"{name} has the roles {', '.join(sorted(roles))}")
 
 
+_forgotten_option = click.option(
+    "--password",
+    "forgotten",
+    is_flag=True,
+    help="The password is forgotten: reset it together with the codes.",
+)
+
+
 @user.command("reset")
 @click.argument("name")
+@_forgotten_option
 @reset_token_option
 @folder_option
-def ask_reset(name: str, folder: Path, token: Path | None) -> None:
+def ask_reset(name: str, folder: Path, token: Path | None, *, forgotten: bool) -> None:
     """Ask for the codes of the operator NAME to be reset, when the phone with the app is lost.
 
-    Another admin confirms that within a day with `user confirm-reset`. The password stays.
+    Another admin confirms that within a day with `user confirm-reset`. The password stays, except
+    with --password.
     """
+    what = Reset.PASSWORD if forgotten else Reset.CODES
     with opened_folder(folder) as service:
         by = operator_of(service, token)
-        service.code_resets.ask(name, time.time(), by=by)
-    say(f"Another admin can confirm now that {name} sets up codes again")
+        service.code_resets.ask(name, time.time(), what=what, by=by)
+    lost = "chooses another password and " if forgotten else ""
+    say(f"Another admin can confirm now that {name} {lost}sets up codes again")
 
 
 @user.command("confirm-reset")
 @click.argument("name")
+@_forgotten_option
 @reset_token_option
 @folder_option
-def confirm_reset(name: str, folder: Path, token: Path | None) -> None:
-    """Confirm what another admin asked: codes and sessions of the operator NAME end."""
+@as_json
+def confirm_reset(
+    name: str, folder: Path, token: Path | None, *, forgotten: bool, as_json: bool
+) -> None:
+    """Confirm what another admin asked: codes and sessions of the operator NAME end.
+
+    With --password, a new password is printed this once. It works for three days, until NAME has
+    chosen another one.
+    """
+    try:
+        from tracetogether.adapters.operator_pages import sign_in_for  # noqa: PLC0415 - optional
+    except ImportError:
+        raise MissingExtraError("Signing in at the pages", "server") from None
+    now = time.time()
     with opened_folder(folder) as service:
         by = operator_of(service, token)
-        service.code_resets.confirm(name, time.time(), by=by)
-    say(f"{name} sets up codes again at the next sign-in")
+        give = partial(sign_in_for(service).give_password, name, now, by=by)
+        what = Reset.PASSWORD if forgotten else Reset.CODES
+        new = service.code_resets.confirm(name, now, what=what, new_password=give, by=by)
+    said = [f"Password of {name} (shown only now, works once): {new}"] if new else []
+    next_step = f"{name} sets up codes again at the next sign-in"
+    answer({"name": name, "password": new or None}, *said, next_step, as_json=as_json)
 
 
 @click.group()

@@ -1,12 +1,12 @@
 """Shapes of a team's day, of cases that change hands, and of codes reset."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from tracetogether.authority.desk.hours import CallingHours
 from tracetogether.authority.desk.team import TeamDay
-from tracetogether.shapes.bodies import AnswerBody, RequestBody, Version
+from tracetogether.shapes.bodies import AnswerBody, RequestBody, Version, path
 
 CaseId = Annotated[str, Field(max_length=16)]
 
@@ -101,12 +101,32 @@ class NewRoles(RequestBody):
     ] = None
 
 
+class WhatToReset(RequestBody):
+    """What an operator has lost."""
+
+    what: Annotated[
+        Literal["codes", "password"],
+        Field(description="After `codes` the password stays; `password` resets both."),
+    ] = "codes"
+
+
 class CodeResetLine(AnswerBody):
-    """A request to reset an operator's codes, which waits for a second person."""
+    """A request to reset an operator's codes or password, which waits for a second person."""
 
     name: str
     asked_by: str
     asked_at: Annotated[float, Field(description="Epoch seconds.")]
+    what: Annotated[str, path("what.value", examples=["codes"])]
+
+
+class ResetDone(AnswerBody):
+    """What was confirmed has been done."""
+
+    done: bool
+    password: Annotated[
+        str | None,
+        Field(repr=False, description="Works once; shown this once; null if the password stays."),
+    ]
 
 
 class CodeResetList(AnswerBody):

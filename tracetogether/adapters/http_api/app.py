@@ -41,6 +41,7 @@ from tracetogether.adapters.http_api.presence import (
 from tracetogether.adapters.http_api.readiness import Readiness
 from tracetogether.adapters.http_api.refusals import install_error_handlers, no_nul
 from tracetogether.adapters.http_api.status import add_appeals_of_phones
+from tracetogether.adapters.http_api.team import GivesPasswords
 from tracetogether.adapters.http_api.upload_tokens import by_upload_token, checked_sender
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.sources import TrustedProxies
@@ -75,6 +76,7 @@ def create_app(
     proxies: TrustedProxies | None = None,
     answer_step_s: float = UPLOAD_ANSWER_STEP_S,
     root_path: str = "",
+    passwords: GivesPasswords | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -85,6 +87,7 @@ def create_app(
         proxies: proxies whose X-Forwarded-For counts; None: no proxy.
         answer_step_s: uploads are answered at multiples of this time, in seconds; 0: at once.
         root_path: everything is served below this path, such as "/tracing" (``root_path_of``).
+        passwords: sets an operator's first password and returns it; None: this server sets none.
     """
     afterwards = Afterwards(lambda: authority.finder.work_off(clock()))
     app = DescribedApp(
@@ -110,7 +113,7 @@ def create_app(
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
     app.state.afterwards = afterwards  # the server that runs the application closes it
     app.include_router(for_partners(authority, clock, afterwards))
-    app.include_router(for_operators(authority, clock))
+    app.include_router(for_operators(authority, clock, passwords))
     app.add_middleware(Padding, paths=_PADDED)
     app.add_middleware(
         Bounds,

@@ -15,7 +15,7 @@ from tracetogether.adapters.http_api.partners import add_partners
 from tracetogether.adapters.http_api.places import add_places
 from tracetogether.adapters.http_api.presence import add_reports
 from tracetogether.adapters.http_api.status import add_status
-from tracetogether.adapters.http_api.team import add_team
+from tracetogether.adapters.http_api.team import GivesPasswords, add_team
 from tracetogether.adapters.http_api.wall import add_wall
 from tracetogether.authority.access.operators import Operator, roles_named
 from tracetogether.authority.cases.case import CaseQuery, CaseState, CaseSummary, day_of
@@ -39,7 +39,9 @@ tracetogether_{name} {value}
 _Policy = Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")]
 
 
-def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter:
+def for_operators(
+    authority: Authority, clock: Callable[[], float], passwords: GivesPasswords | None = None
+) -> APIRouter:
     """Return the routes; ``guard.ACTIONS`` and the permissions decide who may call each."""
 
     def denied(operator: Operator, route: str) -> None:
@@ -68,7 +70,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     add_reports(router, authority, clock)
     add_partners(router, authority)
     add_wall(router, authority, clock)
-    add_team(router, authority, clock)
+    add_team(router, authority, clock, passwords)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router

@@ -102,7 +102,8 @@ def error_response(error: Exception) -> Response:
         case RateLimitedError():
             return refusal(429, "rate_limited", str(error), retry_after_s=error.retry_after_s)
         case StaleError():
-            return refusal(409, "stale", str(error), more={"version": error.figures["version"]})
+            seen = {name: error.figures[name] for name in ("version",) if name in error.figures}
+            return refusal(409, "stale", str(error), more=seen)  # roles have no version
         case TraceTogetherError() if type(error) in _STATUS:
             return refusal(*_STATUS[type(error)], str(error))
         case RequestValidationError():

@@ -1,19 +1,38 @@
 """Routes of a team's day, of cases that change hands, and of operators' roles and codes."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
 
 from fastapi import APIRouter
 
 from tracetogether.adapters.http_api.guard import By
 from tracetogether.authority.access.operators import roles_named
+from tracetogether.authority.access.permissions import Caller
+from tracetogether.authority.access.resets import Reset
 from tracetogether.authority.cases.case import date_of_day
 from tracetogether.authority.desk.hours import CallingHours
 from tracetogether.authority.service import Authority
 from tracetogether.shapes import team as shapes
 from tracetogether.shapes.oversight import Done, OperatorLine
 
+_CODES: Final = shapes.WhatToReset()
 
-def add_team(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+
+class GivesPasswords(Protocol):
+    """Sets a password that works once, as ``sign_in.SignIn.give_password`` does."""
+
+    def __call__(self, name: str, now: float, /, *, by: Caller) -> str:
+        """Return the password."""
+        ...
+
+
+def add_team(
+    router: APIRouter,
+    authority: Authority,
+    clock: Callable[[], float],
+    passwords: GivesPasswords | None,
+) -> None:
     """Add the routes to the operators' ones."""
 
     @router.get("/team")
@@ -62,10 +81,15 @@ def add_team(router: APIRouter, authority: Authority, clock: Callable[[], float]
         authority.team.set_hours(hours, clock(), by=by)
         return shapes.CallingHoursShape.of(hours, authority.days.name)
 
-    _operators(router, authority, clock)
+    _operators(router, authority, clock, passwords)
 
 
-def _operators(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+def _operators(
+    router: APIRouter,
+    authority: Authority,
+    clock: Callable[[], float],
+    passwords: GivesPasswords | None,
+) -> None:
     @router.put("/operators/{name}/roles")
     def change_roles(by: By, name: str, asked: shapes.NewRoles) -> OperatorLine:
         """Give an operator other roles from the next request on. Role: admin; not for oneself.
@@ -83,21 +107,30 @@ def _operators(router: APIRouter, authority: Authority, clock: Callable[[], floa
         return shapes.CodeResetList(resets=[shapes.CodeResetLine.of(reset) for reset in waiting])
 
     @router.post("/operators/{name}/reset", status_code=201)
-    def ask_code_reset(by: By, name: str) -> shapes.CodeResetLine:
-        """Ask for an operator's codes to be reset. Role: admin; not for oneself.
+    def ask_code_reset(
+        by: By, name: str, asked: shapes.WhatToReset = _CODES
+    ) -> shapes.CodeResetLine:
+        """Ask for an operator's codes or password to be reset. Role: admin; not for oneself.
 
-        Another admin confirms it within a day. The password stays.
+        Another admin confirms it within a day. After lost codes the password stays.
         """
-        return shapes.CodeResetLine.of(authority.code_resets.ask(name, clock(), by=by))
+        what = Reset(asked.what)
+        return shapes.CodeResetLine.of(authority.code_resets.ask(name, clock(), what=what, by=by))
 
     @router.post("/operators/{name}/reset/confirm")
-    def confirm_code_reset(by: By, name: str) -> Done:
+    def confirm_code_reset(
+        by: By, name: str, asked: shapes.WhatToReset = _CODES
+    ) -> shapes.ResetDone:
         """Confirm what another person asked: the operator's codes and sessions end. Role: admin.
 
-        Not for oneself, and not one's own request.
+        Not for oneself, and not one's own request. A new password is shown this once: it works
+        for three days, until the operator has chosen another one.
         """
-        authority.code_resets.confirm(name, clock(), by=by)
-        return Done(done=True)
+        now = clock()
+        give = None if passwords is None else partial(passwords, name, now, by=by)
+        what = Reset(asked.what)
+        new = authority.code_resets.confirm(name, now, what=what, new_password=give, by=by)
+        return shapes.ResetDone(done=True, password=new or None)
 
     @router.delete("/operators/{name}/reset")
     def withdraw_code_reset(by: By, name: str) -> Done:

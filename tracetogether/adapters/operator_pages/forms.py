@@ -33,7 +33,7 @@ FIELDS: Final = frozenset(
         *("visit", "visit_reason", "trip", "trip_reason", "aboard"),
         *("seat_row", "seat_rows"),
         *("shift_reason", "next_day", "next_time", "who_rings"),
-        *("handed", "role", "operator_name", "works_by"),
+        *("handed", "handed_all", "role", "operator_name", "works_by"),
         *("hours_from", "hours_until"),
     }
 )

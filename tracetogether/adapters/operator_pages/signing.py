@@ -19,7 +19,8 @@ from tracetogether.adapters.operator_pages.responses import with_retry_after
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.adapters.operator_pages.texts import LANGUAGES
 from tracetogether.authority.access.sign_in import new_token
-from tracetogether.errors import AccessDeniedError, RateLimitedError
+from tracetogether.errors import AccessDeniedError, InvalidRequestError, RateLimitedError
+from tracetogether.parameters import PASSWORD_CHARACTERS
 
 
 def show_sign_in(request: PageRequest) -> Response:
@@ -69,14 +70,26 @@ def show_enrolment(request: PageRequest) -> Response:
 
 
 def enrol(request: PageRequest) -> Response:
-    """Take the first code."""
+    """Take the first code, and a password of the operator's own in place of one that works once."""
+    code = request.form.get("code", "")
     try:
-        token = request.site.sign_in.enrol(request.token, request.form.get("code", ""), request.now)
-    except AccessDeniedError as error:
-        return _enrolment(request, request.t.error(error.code, **error.figures), 403)
+        chosen = _chosen_password(request)
+        token = request.site.sign_in.enrol(request.token, code, request.now, password=chosen)
+    except (AccessDeniedError, InvalidRequestError) as error:
+        status = 403 if isinstance(error, AccessDeniedError) else 400
+        return _enrolment(request, request.t.error(error.code, **error.figures), status)
     answer = _show_held(request, token) or request.redirect("/")
     keep(answer, SESSION_COOKIE, token)
     return answer
+
+
+def _chosen_password(request: PageRequest) -> str:
+    """Return the password that was typed twice; "" if none was asked for."""
+    chosen = request.form.get("password_new", "")
+    if chosen != request.form.get("password_again", ""):
+        msg = "the two passwords differ: type the same one twice"
+        raise InvalidRequestError(msg, "passwords-differ")
+    return chosen
 
 
 def choose_language(request: PageRequest) -> Response:
@@ -108,6 +121,8 @@ def _enrolment(request: PageRequest, why: str, status: int) -> Response:
         status=status,
         picture=picture,
         secret=secret_text(secret),
+        choose_password=request.site.sign_in.must_choose_password(request.caller.name),
+        least=PASSWORD_CHARACTERS,
         why=why,
         **_held(request),
     )
@@ -124,6 +139,6 @@ PAGES = (
     Page("POST", "/sign-in", sign_in, checks_password=True),
     Page("POST", "/sign-out", sign_out),
     Page("GET", "/enrol", show_enrolment),
-    Page("POST", "/enrol", enrol),
+    Page("POST", "/enrol", enrol, checks_password=True),
     Page("POST", "/language", choose_language),
 )

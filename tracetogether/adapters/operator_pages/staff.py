@@ -1,6 +1,5 @@
 """Operators at the desk: add, change roles, disable, and reset codes with a second person."""
 
-import secrets
 from collections.abc import Iterable
 from typing import Final
 
@@ -11,12 +10,11 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.access.operators import roles_named
 from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.access.resets import Reset
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.errors import InvalidRequestError, NotFoundError
 
 _WAYS: Final = ("pages", "program")
-_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none looks like another
-_GROUPS: Final = 5
 
 
 def show_operators(request: PageRequest) -> Response:
@@ -39,21 +37,12 @@ def add_operator(request: PageRequest) -> Response:
     roles = roles_named(ticked(request.form, "role").values())
     with request.authority.audit.atomic():
         request.authority.staff.add(name, roles, token, request.now, by=request.caller)
-        secret = token if way == "program" else _first_password(request, name)
+        secret = token if way == "program" else _given_password(request, name)
     return request.render("operator_added.html", name=name, way=way, secret=secret)
 
 
-def _first_password(request: PageRequest, name: str) -> str:
-    password = _random_password()
-    while name in password:  # a password may not contain the operator's name
-        password = _random_password()
-    request.site.sign_in.set_password(name, password, request.now, by=request.caller)
-    return password
-
-
-def _random_password() -> str:
-    """Return 20 random letters and digits (99 bits) in groups that people can read out."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_GROUPS))
+def _given_password(request: PageRequest, name: str) -> str:
+    return request.site.sign_in.give_password(name, request.now, by=request.caller)
 
 
 def show_operator(request: PageRequest) -> Response:
@@ -94,23 +83,44 @@ def disable(request: PageRequest) -> Response:
 
 
 def ask_reset(request: PageRequest) -> Response:
-    """Ask for an operator's codes to be reset."""
-    request.authority.code_resets.ask(_name(request), request.now, by=request.caller)
+    """Ask for an operator's codes, or password and codes, to be reset."""
+    resets, what = request.authority.code_resets, _what(request)
+    resets.ask(_name(request), request.now, what=what, by=request.caller)
     return request.redirect("/operators")
 
 
 def confirm_reset(request: PageRequest) -> Response:
-    """Confirm what another person asked, after a question."""
-    name, t = _name(request), request.t
+    """Confirm what another person asked, after a question; show a new password this once."""
+    name, what, t = _name(request), _what(request), request.t
     if not request.confirmed:
+        rows = [(t("Operator"), name)]
+        if what is Reset.PASSWORD:
+            why = t(
+                "Ask the operator yourself before you confirm. Sessions and codes end. You get a "
+                "password to hand over, which works once."
+            )
+            return request.ask(
+                t("Reset this operator’s password?"), why, rows, t("Reset the password")
+            )
         why = t(
             "Ask the operator yourself before you confirm. Sessions end; the password stays, and "
             "the next sign-in sets up codes."
         )
-        yes = t("Reset codes")
-        return request.ask(t("Reset this operator’s codes?"), why, [(t("Operator"), name)], yes)
-    request.authority.code_resets.confirm(name, request.now, by=request.caller)
+        return request.ask(t("Reset this operator’s codes?"), why, rows, t("Reset codes"))
+    new = request.authority.code_resets.confirm(
+        name,
+        request.now,
+        what=what,
+        new_password=lambda: _given_password(request, name),
+        by=request.caller,
+    )
+    if new:
+        return request.render("operator_added.html", name=name, way="reset", secret=new)
     return request.redirect("/operators")
+
+
+def _what(request: PageRequest) -> Reset:
+    return Reset.PASSWORD if request.form.get("what") == Reset.PASSWORD.value else Reset.CODES
 
 
 def withdraw_reset(request: PageRequest) -> Response:
@@ -164,6 +174,9 @@ PAGES: Final = (
     Page("POST", "/operators/{name}/roles", change_roles, show_operator, {}, _both),
     Page("POST", "/operators/{name}/disable", disable, show_operator),
     Page("POST", "/operators/{name}/reset", ask_reset, show_operator),
-    Page("POST", "/operators/{name}/reset-confirm", confirm_reset, show_operator),
+    Page(
+        *("POST", "/operators/{name}/reset-confirm", confirm_reset, show_operator),
+        checks_password=True,
+    ),
     Page("POST", "/operators/{name}/reset-withdraw", withdraw_reset, show_operator),
 )

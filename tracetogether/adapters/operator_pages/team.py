@@ -24,7 +24,7 @@ def show_team(request: PageRequest) -> Response:
     """Show each tracer's day, and the cases of one of them."""
     team, now = request.authority.team, request.now
     found = team.today(now, by=request.caller)
-    of = request.http.query_params.get("of", "") or request.form.get("of", "")
+    of = _of(request)
     of = of if of == NOBODY or of in {row.name for row in found.tracers} else ""
     cases = None
     if of:
@@ -92,14 +92,24 @@ def _ask(request: PageRequest, versions: dict[str, int], to: str) -> Response:
         (t("nobody") if name == NOBODY else name, t.plural("{count} case", "{count} cases", count))
         for name, count in sorted(Counter(plan.values()).items())
     ]
+    # What is shown now is what is carried out, whatever case is new until then.
     planned = {f"to.{case_id}": name for case_id, name in plan.items()}
-    asked = replace(request, form={**request.form, **planned})
+    boxes = {f"handed.{case_id}": f"{case_id} {version}" for case_id, version in versions.items()}
+    asked = replace(request, form={**request.form, **boxes, **planned, "handed_all": ""})
     why = t("The audit log gets an entry for each. Whom a tracer calls now stays reserved.")
     return asked.ask(t("Hand these cases over now?"), why, rows, t("Hand over"))
 
 
+def _of(request: PageRequest) -> str:
+    """Return whose cases the page shows."""
+    return request.http.query_params.get("of", "") or request.form.get("of", "")
+
+
 def _chosen(request: PageRequest) -> dict[str, int]:
-    """Return the versions of the cases that are ticked."""
+    """Return the versions of the cases that are ticked, or of all of the tracer."""
+    if request.form.get("handed_all") and _of(request):
+        name = "" if _of(request) == NOBODY else _of(request)
+        return request.authority.team.all_cases(name, request.now, by=request.caller)
     found = {}
     for case_id, value in ticked(request.form, "handed").items():
         version = value.rpartition(" ")[2]

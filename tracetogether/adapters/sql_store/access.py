@@ -24,7 +24,7 @@ from tracetogether.adapters.sql_store.tables import (
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.access.resets import CodeReset
+from tracetogether.authority.access.resets import CodeReset, Reset
 from tracetogether.authority.access.screens import Screen
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.errors import StoreError
@@ -52,7 +52,7 @@ _ENTRY: Final = RowFormat(
 _PASSWORD: Final = RowFormat(PASSWORDS, KeptPassword)
 _SESSION: Final = RowFormat(SESSIONS, Session)
 _SCREEN: Final = RowFormat(SCREENS, Screen)
-_CODE_RESET: Final = RowFormat(CODE_RESETS, CodeReset)
+_CODE_RESET: Final = RowFormat(CODE_RESETS, CodeReset, read={"what": Reset})
 
 
 class AccessTables(TableAccess):

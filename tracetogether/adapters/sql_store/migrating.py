@@ -9,7 +9,7 @@ from tracetogether.adapters.sql_store.databases import UnreadableError
 from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.errors import StoreError
 
-SCHEMA_REVISION: Final = "0029"
+SCHEMA_REVISION: Final = "0030"
 UNSTAMPED: Final = "0000"
 """The revision that a schema from before the first migration gets here."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"

@@ -69,6 +69,7 @@ PASSWORDS: Final = sa.Table(
     _bytes("verifier"),
     _bytes("sealed_secret"),
     _integer("last_step", kind=sa.BigInteger),
+    sa.Column("one_time_until_s", sa.Float(53), nullable=False, server_default="0"),
 )
 SESSIONS: Final = sa.Table(
     "sessions",
@@ -85,6 +86,7 @@ CODE_RESETS: Final = sa.Table(
     _text("name", _refers("operators.name"), primary_key=True),
     _text("asked_by"),
     _real("asked_at_s"),
+    _text("what", server_default="codes"),
 )
 USERS: Final = sa.Table(
     "users",

@@ -1,7 +1,8 @@
-"""An operator's codes are reset by two people: one asks, another confirms."""
+"""Two people reset an operator's codes, or password and codes: one asks, another confirms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
@@ -14,27 +15,38 @@ ASKED_S: Final = SECONDS_PER_DAY
 """How long a request can be confirmed."""
 
 
+class Reset(Enum):
+    """What an operator has lost."""
+
+    CODES = "codes"  # the phone with the app: the password stays
+    PASSWORD = "password"  # noqa: S105 - the password: the codes are sealed under it, and go too
+
+
 @dataclass(frozen=True, slots=True)
 class CodeReset:
-    """A request to reset an operator's codes, which waits for a second person.
+    """A request to reset an operator's codes or password, which waits for a second person.
 
     Attributes:
         name: the operator's.
         asked_by: who asked.
         asked_at: epoch seconds.
+        what: what is reset.
     """
 
     name: str
     asked_by: str
     asked_at: float
+    what: Reset = Reset.CODES
 
 
 @dataclass(frozen=True, slots=True)
 class CodeResets:
-    """Resets operators' codes, for somebody who has lost the phone with the app.
+    """Resets operators' codes, and passwords that were forgotten.
 
-    The password stays, and nobody learns it: the operator signs in with it and sets up codes
-    again. Two people act, and neither of them for themselves.
+    Two people act, and neither of them for themselves. After lost codes the password stays, and
+    nobody learns it: the operator signs in with it and sets up codes again. After a lost password
+    the one who confirms hands over a password that works once: the operator chooses another one
+    at the first sign-in.
 
     Every method raises AccessDeniedError if the roles of ``by`` do not allow it.
     """
@@ -42,32 +54,53 @@ class CodeResets:
     store: AccessStore
     audit: Audit
 
-    def ask(self, name: str, now: float, *, by: Caller) -> CodeReset:
-        """Ask for an operator's codes to be reset; a newer request replaces an older one.
+    def ask(self, name: str, now: float, *, what: Reset = Reset.CODES, by: Caller) -> CodeReset:
+        """Ask for an operator's codes or password to be reset; a newer request replaces an older.
 
         Raises:
             AccessDeniedError: also for the caller's own codes, and from the console.
-            ConflictError: the operator has no password, or has set up no codes.
+            ConflictError: the codes are to be reset, and the operator has set up none.
             NotFoundError: no enabled operator has that name.
         """
         by.require(Action.RESET_CODES)
         self._check(name, by)
-        reset = CodeReset(name, by.name, now)
+        reset = CodeReset(name, by.name, now, what)
         with self.audit.atomic():
             kept = self.store.sign_ins.password(name)
-            if kept is None or not kept.sealed_secret:
+            if what is Reset.CODES and (kept is None or not kept.sealed_secret):
                 msg = "the operator has set up no codes: there is nothing to reset"
                 raise ConflictError(msg, "no-codes-to-reset")
             self.store.put_code_reset(reset)
-            self.audit.record("operator.reset-asked", now, by=by.name, subject=name)
+            self.audit.record(
+                "operator.reset-asked", now, by=by.name, subject=name, what=what.value
+            )
         return reset
 
-    def confirm(self, name: str, now: float, *, by: Caller) -> None:
+    def confirm(
+        self,
+        name: str,
+        now: float,
+        *,
+        what: Reset = Reset.CODES,
+        new_password: Callable[[], str] | None = None,
+        by: Caller,
+    ) -> str:
         """Confirm another person's request: the operator's codes and sessions end.
+
+        Args:
+            name: the operator's.
+            now: epoch seconds.
+            what: what the caller was asked to confirm.
+            new_password: sets a password that works once, and returns it; needed for a password.
+            by: the caller.
+
+        Returns:
+            The new password, to be handed over; "" if the password stays.
 
         Raises:
             AccessDeniedError: also for the caller's own codes or request, and from the console.
-            NotFoundError: nobody has asked within a day, or no enabled operator has that name.
+            NotFoundError: nobody has asked for that within a day, or no enabled operator has that
+                name.
         """
         by.require(Action.RESET_CODES)
         self._check(name, by)
@@ -76,14 +109,21 @@ class CodeResets:
             if asked is not None and asked.asked_by == by.name:
                 msg = "you asked for this yourself: another person must confirm it"
                 raise AccessDeniedError(msg, "confirms-own-reset")
-            if asked is None or not self.store.drop_code_reset(name):
-                msg = "nobody has asked within a day to reset this operator's codes"
-                raise NotFoundError(msg, "no-reset-asked")
-            self.store.sign_ins.forget_codes(name)
+            if asked is None or asked.what is not what or not self.store.drop_code_reset(name):
+                raise _not_asked()
+            act = "operator.codes-reset"
+            if what is Reset.PASSWORD:
+                act = "operator.password-reset"
+            else:
+                self.store.sign_ins.forget_codes(name)
             self.store.sign_ins.end_sessions(name)
-            self.audit.record(
-                "operator.codes-reset", now, by=by.name, subject=name, asked_by=asked.asked_by
-            )
+            self.audit.record(act, now, by=by.name, subject=name, asked_by=asked.asked_by)
+            if what is Reset.CODES:
+                return ""
+            if new_password is None:
+                msg = "this server sets no passwords: confirm it at the pages or the console"
+                raise ConflictError(msg, "no-passwords-here")
+            return new_password()
 
     def withdraw(self, name: str, now: float, *, by: Caller) -> None:
         """End a request without doing anything.
@@ -94,8 +134,7 @@ class CodeResets:
         by.require(Action.RESET_CODES)
         with self.audit.atomic():
             if not self.store.drop_code_reset(name):
-                msg = "nobody has asked within a day to reset this operator's codes"
-                raise NotFoundError(msg, "no-reset-asked")
+                raise _not_asked()
             self.audit.record("operator.reset-withdrawn", now, by=by.name, subject=name)
 
     def waiting(self, now: float, *, by: Caller) -> Sequence[CodeReset]:
@@ -111,3 +150,8 @@ class CodeResets:
         if not any(known.name == name and not known.disabled for known in self.store.operators()):
             msg = "there is no enabled operator of that name"
             raise NotFoundError(msg, "no-such-operator")
+
+
+def _not_asked() -> NotFoundError:
+    msg = "nobody has asked for this reset within a day"
+    return NotFoundError(msg, "no-reset-asked")

@@ -2,7 +2,7 @@
 
 import os
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from unicodedata import normalize
 
@@ -27,7 +27,7 @@ from tracetogether.parameters import (
     SIGN_INS_A_QUARTER_HOUR,
     SIGN_INS_FROM_ONE_ADDRESS,
 )
-from tracetogether.units import SECONDS_PER_MINUTE, Entropy
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Entropy
 
 _SESSION: Final = b"tracetogether/v1/session/"
 _FORM: Final = b"tracetogether/v1/form/"
@@ -37,6 +37,12 @@ _ENROLLING: Final = b"tracetogether/v1/enrolling"
 _SALT_BYTES: Final = 16
 _SECRET_BYTES: Final = 20  # RFC 4226, section 4: 160 bits
 _TOKEN_BYTES: Final = 32
+_LETTERS: Final = "abcdefghjkmnpqrstuvwxyz23456789"  # none looks like another
+_EVEN: Final = 256 - 256 % len(_LETTERS)
+_GROUPS: Final = 5
+_IN_GROUP: Final = 4
+ONE_TIME_S: Final = 3 * SECONDS_PER_DAY
+"""How long a password that somebody else chose lets the operator choose another one."""
 _MOST_CHARACTERS: Final = 256  # bounds the work that a stranger can cause
 _MOST_TYPED: Final = 16 * _MOST_CHARACTERS  # before it is normalised: accents typed apart
 _QUARTER_S: Final = 15 * SECONDS_PER_MINUTE
@@ -60,6 +66,8 @@ class KeptPassword:
         sealed_secret: IV, then the secret of the codes, sealed under another key derived from
             the hash: who has the database alone can compute no code. b"" before enrolment.
         last_step: the latest time step whose code was used.
+        one_time_until: for a password that somebody else chose: until when it lets the operator
+            choose another one, epoch seconds; 0 for the operator's own.
     """
 
     name: str
@@ -68,6 +76,7 @@ class KeptPassword:
     verifier: bytes = field(repr=False)
     sealed_secret: bytes = field(default=b"", repr=False)
     last_step: int = 0
+    one_time_until: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +146,69 @@ class SignIn:
         if self._operator(name) is None:
             msg = "there is no such operator: `authority user list` shows all"
             raise NotFoundError(msg, "no-such-operator")
+        self._keep(name, password, now, 0.0, by)
+
+    def give_password(self, name: str, now: float, *, by: Caller) -> str:
+        """Set a random password that works once, and return it: it is shown this once.
+
+        Within three days the operator signs in with it, sets up codes, and chooses another one.
+
+        Raises:
+            AccessDeniedError: ``by`` may not set passwords.
+            NotFoundError: no enabled operator has that name.
+        """
+        by.require(Action.SET_PASSWORD)
+        if self._operator(name) is None:
+            msg = "there is no such operator: `authority user list` shows all"
+            raise NotFoundError(msg, "no-such-operator")
+        password = self._random_password()
+        while name in password:  # a password may not contain the operator's name
+            password = self._random_password()
+        self._keep(name, password, now, now + ONE_TIME_S, by)
+        return password
+
+    def _random_password(self) -> str:
+        """Return 20 random letters and digits (99 bits) in groups that people can read out."""
+        signs: list[str] = []
+        while len(signs) < _GROUPS * _IN_GROUP:
+            # Larger bytes are left out, so that no sign is more likely than another.
+            drawn = (byte for byte in self.entropy(_SECRET_BYTES) if byte < _EVEN)
+            signs += [_LETTERS[byte % len(_LETTERS)] for byte in drawn]
+        return "-".join(
+            "".join(signs[first : first + _IN_GROUP])
+            for first in range(0, _GROUPS * _IN_GROUP, _IN_GROUP)
+        )
+
+    def _keep(
+        self, name: str, password: str, now: float, one_time_until: float, by: Caller
+    ) -> None:
+        kept = self._verified(name, password)[0]
+        with self.audit.atomic():
+            self.store.sign_ins.put_password(replace(kept, one_time_until=one_time_until))
+            self.store.sign_ins.end_sessions(name)
+            self.audit.record("operator.password-set", now, by=by.name, subject=name)
+
+    def _verified(self, name: str, password: str) -> tuple[KeptPassword, bytes]:
+        """Return what is stored of a new password, and the key that seals codes under it.
+
+        Raises:
+            InvalidRequestError: it is too short or too long, or has the operator's name in it.
+        """
         text = _normalised(password)
         if len(password) > _MOST_TYPED or any(map(_is_surrogate, text)):
             text = ""
         if not PASSWORD_CHARACTERS <= len(text) <= _MOST_CHARACTERS or name in text.lower():
             msg = (
-                f"a password has {PASSWORD_CHARACTERS} to {_MOST_CHARACTERS} characters "
-                "and does not contain the operator's name"
+                "a password has {least} to {most} characters and does not contain the operator's "
+                "name"
             )
-            raise InvalidRequestError(msg, "weak-password")
+            raise InvalidRequestError(
+                msg, "weak-password", least=PASSWORD_CHARACTERS, most=_MOST_CHARACTERS
+            )
         salt = self.entropy(_SALT_BYTES)
         root = self.hashing(text, salt, self.hashing.cost)
-        with self.audit.atomic():
-            self.store.sign_ins.put_password(
-                KeptPassword(name, salt, self.hashing.cost, derive(root, _VERIFIER))
-            )
-            self.store.sign_ins.end_sessions(name)
-            self.audit.record("operator.password-set", now, by=by.name, subject=name)
+        kept = KeptPassword(name, salt, self.hashing.cost, derive(root, _VERIFIER))
+        return kept, derive(root, _SECRET_KEY)
 
     def enter(self, name: str, password: str, code: str, now: float, *, address: str = "") -> str:
         """Return the token of a new session.
@@ -185,6 +240,8 @@ class SignIn:
         secret = _opened(key, tried.sealed_secret, name)
         step = self.codes.step(secret or bytes(_SECRET_BYTES), code, now)
         allowed = right and kept is not None and operator is not None
+        if tried.one_time_until and now >= tried.one_time_until:
+            allowed = False
         with self.audit.atomic():  # a refusal is raised outside, so that its entry stays
             if allowed and tried.sealed_secret:
                 allowed = (
@@ -217,28 +274,53 @@ class SignIn:
             raise ConflictError(_ENROLLED, "codes-set-up-already")
         return _pending(token, session)[1]
 
-    def enrol(self, token: str, code: str, now: float) -> str:
+    def must_choose_password(self, name: str) -> bool:
+        """Return whether an operator has a password that somebody else chose."""
+        kept = self.store.sign_ins.password(name)
+        return kept is not None and bool(kept.one_time_until)
+
+    def enrol(self, token: str, code: str, now: float, *, password: str = "") -> str:
         """Keep the secret, once a code shows that the app has it; return a new session's token.
+
+        Args:
+            token: of the session.
+            code: six digits.
+            now: epoch seconds.
+            password: the operator's own from now on; needed after one that works once.
 
         Raises:
             RateLimitedError: too many tries.
             AccessDeniedError: the code is not of this secret and time.
             ConflictError: it was enrolled meanwhile.
+            InvalidRequestError: the password is needed, and too short, too long, the one that
+                works once, or has the operator's name in it.
         """
         self.secret_of(token)
         session = self.store.sign_ins.session(session_digest(token))
+        kept = None if session is None else self.store.sign_ins.password(session.name)
         assert session is not None  # noqa: S101 - secret_of has looked
+        assert kept is not None  # noqa: S101 - a session begins with a password
         self.limits.take(SIGN_INS, session.name, now)
         key, secret = _pending(token, session)
         step = self.codes.step(secret, code, now)
         if step is None:
             msg = "the code is wrong or expired: compare the clocks of the two devices"
             raise AccessDeniedError(msg, "code-wrong")
+        own = kept
+        if kept.one_time_until:
+            root = self.hashing(_normalised(password), kept.salt, kept.cost)
+            if equal(derive(root, _VERIFIER), kept.verifier):
+                msg = "choose another password than the one that you were given"
+                raise InvalidRequestError(msg, "given-password")
+            own, key = self._verified(session.name, password)
         iv = self.entropy(IV_BYTES)
         sealed = iv + Aead(key).seal(iv, secret, session.name.encode())
         with self.audit.atomic():
             if not self.store.sign_ins.enrol(session.name, sealed, step):
                 raise ConflictError(_ENROLLED, "codes-set-up-already")
+            if own is not kept:
+                chosen = replace(own, sealed_secret=sealed, last_step=step)
+                self.store.sign_ins.put_password(chosen)
             self.store.sign_ins.end_sessions(session.name)
             self.audit.record("operator.enrolled", now, by=session.name, subject=session.name)
             self.limits.give_back(SIGN_INS, session.name, now)

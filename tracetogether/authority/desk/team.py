@@ -36,6 +36,21 @@ class TeamDay:
         """The names of those who have a shift now."""
         return tuple(row.name for row in self.tracers if row.shift_since is not None)
 
+    @property
+    def done(self) -> int:
+        """How many people the tracers have called today."""
+        return sum(row.done for row in self.tracers)
+
+    @property
+    def busy(self) -> tuple[TracerDay, ...]:
+        """Nobody's cases, and the tracers who have work or a shift."""
+        return tuple(row for row in self.tracers if not row.name or row != TracerDay(row.name))
+
+    @property
+    def idle(self) -> tuple[str, ...]:
+        """The names of the tracers who have neither work nor a shift."""
+        return tuple(row.name for row in self.tracers if row.name and row == TracerDay(row.name))
+
 
 @dataclass(frozen=True, slots=True)
 class Team:
@@ -63,6 +78,19 @@ class Team:
         by.require(Action.SHOW_TEAM)
         query = CaseQuery(states=OPEN_STATES, assigned_to=tracer, offset=offset)
         return self.casework.page(query, now, by=by)
+
+    def all_cases(self, tracer: str, now: float, *, by: Caller) -> dict[str, int]:
+        """Return the versions of all open cases of a tracer ("" for those of nobody).
+
+        Raises:
+            InvalidRequestError: they are too many to change hands at once.
+        """
+        found: dict[str, int] = {}
+        while (page := self.cases(tracer, now, len(found), by=by)).cases:
+            if page.total > MOST_CASES:
+                raise _too_many()
+            found.update((row.case.case_id, row.case.version) for row in page.cases)
+        return found
 
     def spread(
         self, case_ids: Sequence[str], tracers: Sequence[str], now: float, *, by: Caller
@@ -158,5 +186,9 @@ def _check_number(case_ids: Sequence[str]) -> None:
     if not case_ids:
         raise InvalidRequestError("choose one case at least", "choose-case")
     if len(case_ids) > MOST_CASES:
-        msg = "choose {most} cases at most"
-        raise InvalidRequestError(msg, "too-many-cases", most=MOST_CASES)
+        raise _too_many()
+
+
+def _too_many() -> InvalidRequestError:
+    msg = "choose {most} cases at most"
+    return InvalidRequestError(msg, "too-many-cases", most=MOST_CASES)
