@@ -192,7 +192,9 @@ COMMANDS: dict[str, Words] = {
     "authority follow-up indicators": each(D, f"{D} --json"),
     "authority follow-up list": each(D, f"{D} --json", f"{D} --case {{evil}}"),
     "authority follow-up next": each(D, f"{D} --json", f"{D} --skip {{evil}}"),
-    "authority follow-up people": each(D, f"{D} --all --json", f"{D} --case {{evil}}"),
+    "authority follow-up people": each(
+        D, f"{D} --all --json", f"{D} --case {{evil}}", f"{D} --language {{evil}}"
+    ),
     "authority follow-up refresh": each(D),
     "authority follow-up show": each(f"{{contact}} {D}", f"{{contact}} {D} --json"),
     "authority init": each("{table}/x --name {evil}", "{place}/authority"),

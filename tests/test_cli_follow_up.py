@@ -166,3 +166,27 @@ def test_calls_from_the_command_line(folder: Path) -> None:
     found = facts(folder, "follow-up", "indicators")
     assert set(found) >= {"lost", "traced_within_a_day"}
     assert "lost" in tracetogether("follow-up", "indicators", *where)
+
+
+def test_people_are_listed_by_language_and_by_whose_cases_they_are(
+    folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "authority"
+    shutil.copytree(folder, place)
+    everybody = facts(place, "follow-up", "people", "--all")
+    rows = everybody["people"]
+    assert isinstance(rows, list)
+    found = rows[0]
+    dir_ = ("--dir", str(place))
+    said = ("follow-up", "call", str(found["contact_id"]), "no_symptoms")
+    tracetogether(*said, "--language", "ms", *dir_)
+    with pytest.raises(AssertionError, match="two or three letters"):
+        tracetogether("follow-up", "people", "--language", "Malay", *dir_)
+    spoken = facts(place, "follow-up", "people", "--all", "--language", "ms")
+    assert spoken["total"] == 1
+    unknown = facts(place, "follow-up", "people", "--all", "--language", "und")
+    assert unknown["total"] == int(str(everybody["total"])) - 1
+    assert facts(place, "follow-up", "people", "--all", "--mine")["total"] == 0  # the console's
+    assert "1 person" in tracetogether(
+        "follow-up", "people", "--all", "--language", "ms", "--dir", str(place)
+    )

@@ -40,9 +40,25 @@ def test_a_shift_from_the_first_call_to_the_last(site: Site) -> None:
     assert send("POST", "/v1/calls/next", by="siti")[1] == nobody
     assert send("POST", f"{place}/take", by="siti")[0] == 409
     assert send("PUT", f"{place}/particulars", b'{"name": "Ann", "phone": "+65 1"}')[0] == 200
-    assert send("PUT", f"{place}/draft", b'{"note": "busy"}')[0] == 200
+    assert send("PUT", f"{place}/draft", b'{"note": "busy", "language": "ta"}')[0] == 200
     again = send("GET", "/v1/calls", None)[1]["call"]
     assert (again["person"]["name"], again["draft"]["note"]) == ("Ann", "busy")
+    assert (again["person"]["language"], again["draft"]["language"]) == ("", "ta")
+    assert send("PUT", f"{place}/particulars", b'{"language": "Malay"}')[0] == 400
+    assert send("PUT", f"{place}/particulars", b'{"language": "ms"}')[0] == 200
+    assert send("GET", "/v1/calls", None)[1]["call"]["person"]["language"] == "ms"
+    boss = frozenset({Role.SUPERVISOR})
+    authority.staff.add("boss", boss, "token-of-boss", NOON, by=CONSOLE)
+    for query, total in (
+        *(("language=ms", 1), ("language=ta", 0), ("language=und", 0)),
+        *((f"language=ms&case_id={elsewhere[0]}", 1), ("language=ms&without_number=true", 1)),
+        *(("language=ms&state=to_trace", 1), ("language=ms&state=ended", 0)),
+        ("language=ms&mine=true", 0),
+    ):
+        status, found = send("GET", f"/v1/people?{query}", None, "boss")
+        assert (status, found["total"]) == (200, total), query
+    assert send("GET", "/v1/people?language=Malay", None, "boss")[0] == 400
+    again = send("GET", "/v1/calls", None)[1]["call"]
     assert send("POST", f"{place}/save", b'{"outcome": "call_back"}')[0] == 400
     describe = b'{"phone": "+65 9123 4567", "version": %d}' % again["line"]["version"]
     assert send("PUT", f"{place}/particulars", describe)[0] == 200
