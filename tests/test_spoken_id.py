@@ -19,6 +19,7 @@ def test_an_id_is_read_with_and_without_groups() -> None:
         assert read_user_id(text) == USER_ID
     assert read_user_id(" person-7 ") == "person-7"  # no such user, as before
     assert read_user_id("") == ""
+    assert spoken_user_id("person-7") == "person-7"
 
 
 def test_every_single_error_and_every_swap_is_found() -> None:

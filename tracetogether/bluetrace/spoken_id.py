@@ -38,10 +38,14 @@ def check_character(user_id: str) -> str:
 def spoken_user_id(user_id: str) -> str:
     """Return a user id in groups of four, with its check character after a hyphen.
 
+    A text of another form is returned as it is.
+
     Example:
         >>> spoken_user_id("AAAAAAAAAAAAAAAAAAAAAAAAAAAB")
         'AAAA AAAA AAAA AAAA AAAA AAAA AAAB-C'
     """
+    if len(user_id) != USER_TEXT or not set(user_id) <= set(_ALPHABET):
+        return user_id
     groups = re.findall(f".{{1,{_GROUP}}}", user_id)
     return " ".join(groups) + "-" + check_character(user_id)
 
