@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
 from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.cases.case import Case
-from tracetogether.authority.cases.followed import KeptContact
+from tracetogether.authority.cases.followed import ContactState, KeptContact
 from tracetogether.units import SECONDS_PER_DAY
 
 pytestmark = pytest.mark.network
@@ -127,6 +128,10 @@ def test_who_rings_back_is_a_case_and_its_log_shows_the_second_degree(pages: Pag
     ravi.get(walk.place)
     assert f'<a class="button" href="/desk{here}">Open the case {case_id}</a>' in ravi.body
     assert "/convert" not in ravi.body
+    other = walk.opened(pages.world.user(), DAY, [(walk.ill, 2)])
+    line = walk.line(other.case_id, walk.ill)
+    casual = replace(line, state=ContactState.CASUAL)
+    pages.world.store.desk.put_contacts([casual])
     assert ravi.post("/calls/find", who_rings=walk.ill)[0] == 200
     assert f"Open the case {case_id}" in ravi.text()
     assert "/take" not in ravi.body  # nobody calls the contact any more

@@ -18,7 +18,7 @@ from tracetogether.adapters.operator_pages.spoken import (
     texts_for,
 )
 from tracetogether.authority.cases.calls import RESERVED_S, Draft, ShiftReason
-from tracetogether.authority.cases.case import date_of_day
+from tracetogether.authority.cases.case import OPEN_STATES, date_of_day
 from tracetogether.authority.cases.followed import DayOutcome, Outcome
 from tracetogether.authority.desk.calling import CallSheet
 from tracetogether.authority.desk.people import PersonToCall
@@ -93,6 +93,9 @@ def _found(request: PageRequest, found: FoundPeople | None) -> Response:
     return request.render(
         "found.html",
         found=found,
+        ill={each.pseudonym for each in found.cases if each.case.state in OPEN_STATES}
+        if found is not None
+        else set(),
         linked=request.authority.casework.visible_ids(cases, request.caller),
     )
 
