@@ -22,7 +22,7 @@ from tracetogether.crypto import sha256
 
 KEPT = (
     *("users", "cases", "uploads", "contact_lists", "contacts"),
-    *("followed", "outcomes", "notes", "passwords", "operators"),
+    *("followed", "outcomes", "notes", "passwords", "operators", "case_people"),
 )
 """Tables whose rows a restore gives back one by one."""
 
@@ -99,6 +99,7 @@ def traced(service: Authority, now: float = NOON) -> tuple[Case, str]:
     service.intake.take_upload(token, body, now)
     service.tracing.contacts(case, by=CONSOLE)
     service.finder.take_over(now)
+    service.case_people.describe(case.case_id, "Lee", "+65 6555 0000", now, by=CONSOLE)
     return case, near
 
 

@@ -40,6 +40,28 @@ def test_users_who_withdrew_stay_deleted_and_all_others_come_back(
         assert len(desk.rows(("followed",))["followed"]) == 1  # the lists with them are gone too
 
 
+def test_name_and_number_of_a_case_come_back_but_for_one_who_withdrew(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    def falls_ill(service: Authority) -> tuple[str, str]:
+        case, near = traced(service, clock.now)
+        (line,) = service.store.desk.contacts_of([case.case_id])
+        service.follow_up.describe(line.contact_id, "Ann", "+65 1", clock.now, by=CONSOLE)
+        opened = service.merging.convert(line.contact_id, clock.now, by=CONSOLE)
+        return near, opened.case_id
+
+    leaver, _ = desk.work(falls_ill)
+    _, kept = desk.work(falls_ill)
+    before = desk.rows(("case_people",))["case_people"]
+    desk.ran("backup", str(tmp_path / "file"))
+    desk.work(lambda service: service.issuance.withdraw(leaver, clock.now))
+    desk.ran("restore", str(tmp_path / "file"), "--yes")
+    assert len(before) == 5  # three cases with a log, and two who fell ill
+    assert len(desk.rows(("case_people",))["case_people"]) == 4
+    reveal = desk.work(lambda s: s.case_people.reveal(kept, "a test", clock.now, by=CONSOLE))
+    assert (reveal.name, reveal.phone) == ("Ann", "+65 1")
+
+
 @pytest.mark.parametrize("how", ["garbage", "missing"])
 def test_what_was_revoked_stays_so_though_the_database_is_damaged(
     how: str, sqlite_desk: RestoredDesk, tmp_path: Path, clock: Clock
