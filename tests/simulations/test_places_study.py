@@ -1,6 +1,7 @@
 """What a place adds in crowds: the acceptance line by one command, and what the table counts."""
 
 import json
+from functools import cache
 
 import pytest
 from click.testing import CliRunner
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from simulations.settings.scenario import load_scenario, scenario_text
 from simulations.studies.places import (
     ALL_LOCKED,
+    PlacesCounts,
     PlacesPlan,
     count_places,
     in_the_middle,
@@ -16,15 +18,20 @@ from simulations.studies.places import (
 from tracetogether.cli import cli
 from tracetogether.errors import ScenarioError
 
-SMALL = {"people.count": "10", "duration_s": "1300", "people.adoption": "1"}
+SMALL = {"people.count": "6", "duration_s": "1000", "people.adoption": "1"}
 
 
 def plan(**settings: str) -> PlacesPlan:
     return PlacesPlan(scenario_text("classroom"), tuple((SMALL | settings).items()), 1)
 
 
+@cache
+def locked() -> PlacesCounts:
+    return count_places(plan(**ALL_LOCKED))
+
+
 def test_locked_phones_find_nobody_without_a_place() -> None:
-    counts = count_places(plan(**ALL_LOCKED))
+    counts = locked()
     assert counts.contacts > 0
     assert counts.found[0] == counts.listed[0] == 0
     assert 0 < counts.found[1] <= counts.contacts
@@ -35,7 +42,7 @@ def test_a_place_stands_in_the_middle_unless_the_scenario_has_its_own() -> None:
     assert in_the_middle(load_scenario("classroom")).at == (4.5, 3.5)
     own = plan(**ALL_LOCKED, **{"places.1.at": "[0.1, 0.1]", "places.1.tx_dbm": "-30"})
     far = count_places(own)
-    assert far.said < count_places(plan(**ALL_LOCKED)).said
+    assert far.said < locked().said
 
 
 def test_a_row_has_every_seed_and_an_interval() -> None:
