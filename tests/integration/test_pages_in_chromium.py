@@ -220,6 +220,7 @@ def every_page(walked: dict[str, str]) -> list[str]:
         "/desk/team?of=-",
         "/desk/operators",
         "/desk/operators/ravi",
+        *("/desk/wall?refresh=off", "/desk/bulletin"),
     ]
     visits = walked["case"] + "/visits"
     return [*fixed, *walked.values(), visits, "/desk/cases/NONE", "/desk/nothing"]

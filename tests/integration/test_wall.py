@@ -141,7 +141,12 @@ def test_figures_lead_to_pages_only_for_who_may_see_them(pages: Pages) -> None:
         for path in found:
             assert visitor.get(path)[0] == 200, path
         assert "/desk/restrictions" not in body
-        assert '<meta http-equiv="refresh" content="60">' in body
+        visitor.get("/wall")
+        assert visitor.headers["refresh"] == "60"
+        stop = "/wall?refresh=off"
+        assert f'href="/desk{stop}"' in body
+        assert 'href="/desk/wall"' in visitor.get(stop)[1]
+        assert "refresh" not in visitor.headers
         assert "<script" not in body
     visitor.language = "zh"
     assert "今日登记的病例" in visitor.get("/wall")[1]

@@ -44,15 +44,22 @@ class Tile:
 
 
 def show_wall(request: PageRequest) -> Response:
-    """Show the figures of today, with links to what they are made of if the roles allow that."""
-    look = request.http.query_params.get("look", "")
-    return request.render(
+    """Show the figures of today, with links to what they are made of if the roles allow that.
+
+    The page loads again each minute, unless its reader stops that.
+    """
+    asked = request.http.query_params
+    look, still = asked.get("look", ""), asked.get("refresh") == "off"
+    page = request.render(
         "wall.html",
         tiles=_tiles(request),
-        refresh=REFRESH_S,
+        still=still,
         look=look if look in _LOOKS else "",
         screen=request.screen,
     )
+    if not still:
+        page.headers["Refresh"] = str(REFRESH_S)
+    return page
 
 
 def _tiles(request: PageRequest) -> list[Tile]:
