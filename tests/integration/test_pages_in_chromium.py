@@ -222,8 +222,8 @@ def every_page(walked: dict[str, str]) -> list[str]:
         "/desk/operators/ravi",
         *("/desk/wall?refresh=off", "/desk/bulletin"),
     ]
-    visits = walked["case"] + "/visits"
-    return [*fixed, *walked.values(), visits, "/desk/cases/NONE", "/desk/nothing"]
+    visits, onward = walked["case"] + "/visits", walked["case"] + "/onward"
+    return [*fixed, *walked.values(), visits, onward, "/desk/cases/NONE", "/desk/nothing"]
 
 
 @pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
