@@ -26,6 +26,8 @@ from tracetogether.parameters import RETENTION
 from tracetogether.units import SECONDS_PER_DAY
 
 world = shift_world
+ON_SQLITE = pytest.mark.parametrize("sql", ["sqlite"], indirect=True)
+"""For tests of rules that no statement of the store decides."""
 ANN = ("Ann Canary", "+65 9123 4567")
 
 
@@ -63,6 +65,7 @@ def test_name_and_number_come_along_and_nobody_calls_the_person_as_a_contact(wor
     assert (about.elsewhere, about.symptoms_day) == (0, DAY)
 
 
+@ON_SQLITE
 def test_a_reveal_needs_a_reason_a_role_and_the_need_to_know(world: Shift) -> None:
     case, people = ill(world), world.authority.case_people
     stored = world.store.desk.case_person(case.case_id)
@@ -122,6 +125,7 @@ def test_written_once_it_holds_for_the_case_and_the_contacts(world: Shift) -> No
     assert world.store.desk.case_person(case.case_id) is None
 
 
+@ON_SQLITE
 def test_a_case_that_no_contact_became_can_have_a_name_too(world: Shift) -> None:
     assigned(world, "siti", world.third.case_id)
     people = world.authority.case_people
@@ -132,6 +136,7 @@ def test_a_case_that_no_contact_became_can_have_a_name_too(world: Shift) -> None
     assert (about.described, about.contacts, about.elsewhere) == ({"name"}, (), 0)
 
 
+@ON_SQLITE
 def test_the_case_goes_to_a_colleague_and_the_contact_does_not(world: Shift) -> None:
     case = ill(world)
     assigned(world, "siti", case.case_id)
@@ -233,6 +238,7 @@ def test_name_and_number_go_with_the_day_the_key_the_case_and_the_person(world: 
     assert who(world, world.third) == ("", "")
 
 
+@ON_SQLITE
 def test_a_sealed_name_of_a_contact_is_none_of_a_case(world: Shift) -> None:
     said = NameAndPhone("Ann", "1")
     entropy = world.authority.follow_up.details.entropy
