@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_phones_that_come_go_and_fail_leave_nothing_behind() -> None:
-    result = churn.day(0.25, befall_every_s=40.0)
+    result = churn.day(0.5, befall_every_s=40.0)
     assert result.faults() == []
     assert result.happened["sightings"] > 10
     assert result.happened["rejections"] == 0

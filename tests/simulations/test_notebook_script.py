@@ -2,12 +2,15 @@
 
 import re
 import runpy
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-pytest.importorskip("covasim", reason="the script needs covasim, of the test extra")
+pytestmark = pytest.mark.skipif(
+    find_spec("covasim") is None, reason="the script needs covasim, of the test extra"
+)
 HOWTO = Path(__file__).parents[2] / "docs" / "howto"
 WRITER = runpy.run_path(str(HOWTO / "write_notebook.py"))
 REMEDY = "run `python docs/howto/write_notebook.py`"

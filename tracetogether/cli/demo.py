@@ -33,7 +33,7 @@ from tracetogether.cli.console import (
     table,
 )
 from tracetogether.cli.options import FILE, as_json, number_option
-from tracetogether.errors import MissingExtraError
+from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.units import SECONDS_PER_HOUR, Interval
 
@@ -104,6 +104,8 @@ def demo(seed: int, picture: Path, *, as_json: bool) -> None:
     meet. One passenger tests positive, gets a PIN and uploads the log. The command prints the
     contacts beside the truth.
     """
+    if not picture.resolve().parent.is_dir():  # said now, not after the minute that it takes
+        raise StoreError(f"can't write {picture}: there is no folder {picture.parent}")
     began = time.monotonic()
     played, truth, traced = _play(seed)
     scored = score_case(
