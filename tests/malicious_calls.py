@@ -285,6 +285,7 @@ COMMANDS: dict[str, Words] = {
     "city keys": each("", "--json"),
     "city laws": each("--part {evil}"),
     "city list": each("", "--json"),
+    "city presence": each("{evil}", "test-town --set {evil}={evil} --seeds 1", "{place}/evil.toml"),
     "city report": each("{evil}", "{place}/node", "test-town --set {evil}={evil}"),
     "city run": each("{place}/evil.toml", "{evil}", "test-town --set {evil}={evil}"),
     "city sweep": each("{evil} --vary app.adoption=0", "test-town --vary {evil}={evil}"),
