@@ -88,16 +88,16 @@ def walk(
     went("/graph", "who-met")
     went("/policy", "policy")
     went("/follow-up", "follow-up")
-    page.locator("tbody th a").first.click()
+    press(page, "tbody th a")
     save(page, "contact", language)
     contact = page.url
     walk_calls(page, url, language)
     page.goto(contact)
     page.locator("#reason").fill("call for testing")
-    page.locator("button.grave").click()
+    press(page, "button.grave")
     save(page, "who", language)
     page.goto(url + case)
-    page.locator(".actions button").first.click()
+    press(page, ".actions button")
     save(page, "pin", language)
     walk_status(page, url, language)
     walk_wall(page, url, language, service, now)
@@ -106,24 +106,26 @@ def walk(
     went("/keys", "keys")
 
 
+def press(page: Page, button: str) -> None:
+    """Press a button, and wait for the next page."""
+    with page.expect_navigation():
+        page.locator(button).first.click()
+
+
 def walk_calls(page: Page, url: str, language: str) -> None:
     """Begin a shift, call somebody in vain, and save the page of the next person."""
-
-    def press(button: str) -> None:
-        with page.expect_navigation():
-            page.locator(button).first.click()
 
     page.goto(f"{url}/calls")
     if page.locator("#shift_reason").is_visible():
         page.locator("#shift_reason").select_option("daily_calls")
-        press("form[action$='/calls/shift'] button")
+        press(page, "form[action$='/calls/shift'] button")
     if page.locator("button.large").count():
-        press("button.large")
+        press(page, "button.large")
     page.locator("#outcome-not_reached").check()
-    press("#result .actions button")
+    press(page, "#result .actions button")
     page.locator("#person-name").fill({"en": "Made-up Person", "zh": "虚构人物"}[language])
     page.locator("#phone").fill("+65 5550 0132")
-    press("button[formaction$='/describe']")
+    press(page, "button[formaction$='/describe']")
     save(page, "call", language)
 
 
@@ -137,7 +139,7 @@ def walk_status(page: Page, url: str, language: str) -> None:
         save(page, name, language)
     page.goto(f"{url}/charges")
     page.locator("#spoken").select_option("ta" if language == "en" else "zh-Hant")
-    page.locator("main button").first.click()
+    press(page, "main button")
     save(page, "charge-code", language)
 
 
