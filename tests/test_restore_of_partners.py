@@ -145,7 +145,8 @@ def test_the_list_of_each_machine_has_partners_and_warnings_until_they_are_old(
     assert (len(before.partners), before.kept_back) == (1, {visit_id})
     (desk.folder / "revoked.txt").unlink()
     command("purge", str(desk.folder))
-    assert read_revoked(desk.folder) == before
+    again = read_revoked(desk.folder)
+    assert (again.partners, again.kept_back) == (before.partners, before.kept_back)
     clock.now += 91 * SECONDS_PER_DAY
     command("purge", str(desk.folder), "--clock-is-right")
     assert read_revoked(desk.folder).kept_back == set()
