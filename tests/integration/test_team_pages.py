@@ -230,7 +230,7 @@ def test_a_role_that_is_taken_ends_a_sessions_right_at_once(pages: Pages) -> Non
     assert ada.post("/operators/ravi/roles", had="tracer", **exporter)[0] == 303
     assert ravi.get("/calls")[0] == 403
     assert 'href="/desk/calls"' not in ravi.get("/")[1]
-    assert ravi.get("/exports")[0] == 200  # the session stays, with the rights of now
+    assert ravi.get("/exports")[0] == 200  # the session stays, with the rights that are left
 
 
 def test_the_menu_has_groups_with_links_of_ones_roles(pages: Pages) -> None:
