@@ -260,6 +260,7 @@ def counted_row_by_row(
         for one_day in range(day - 13, day + 1)
     )
     active = [kept for kept in contacts if kept.state in ACTIVE]
+    called = {kept.who for kept in everyone if kept.last_day >= day}
     return (
         indicators,
         days,
@@ -267,8 +268,8 @@ def counted_row_by_row(
             "cases": Counter(case.state for case in cases),
             "contacts": Counter(kept.state for kept in contacts),
             "priorities": Counter(kept.priority for kept in active),
-            "due_today": sum(kept.due(day) for kept in contacts),
-            "done_today": sum(kept.last_day == day for kept in contacts),
+            "due_today": len({kept.who for kept in contacts if kept.due(day)} - called),
+            "done_today": len({kept.who for kept in contacts if kept.last_day == day}),
             "uploads": 0,
             "users": CASES,
         },
@@ -288,13 +289,22 @@ def test_a_dashboard_shows_the_counts_of_its_rows(
         ("other", b"three", DAY * 86_400),
     ):
         world.store.count_up(name, subject, window)
+    # Two people are due for a second case; one of them was called for it today.
+    first, second = (row(world, number, ContactState.REACHED) for number in (498, 501))
+    for number, kept in enumerate((first, second)):
+        line = replace(
+            row(world, 500 + 2 * number, ContactState.REACHED), who=kept.who, last_day=DAY - number
+        )
+        world.store.desk.put_contacts([replace(kept, last_day=DAY - 1), line])
     seen = world.store.desk.dashboard(now, assigned_to)
     indicators, days, counts = counted_row_by_row(world.store, now, assigned_to)
     assert seen.indicators == indicators
     assert seen.days == days
     assert {name: getattr(seen, name) for name in counts} == counts
     assert seen.active_users == ((2, 1) if now == NOON else (0, 0))
-    assert sum(seen.contacts.values()) == (CONTACTS if assigned_to is None else CONTACTS // 3)
+    assert sum(seen.contacts.values()) == (
+        CONTACTS + 4 if assigned_to is None else CONTACTS // 3 + 2
+    )
     assert seen.indicators.traced_within_a_day.numerator > 0
     assert seen.days[-1].day == utc_day(now)
 

@@ -76,7 +76,7 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
             f"Made up     {counted(people, 'people')}, {counted(counts.cases, 'cases')}, "
             f"{counted(counts.uploads, 'uploads')}"
         ),
-        f"Contacts    {said['contacts']}, {seen.due_today} to be called today",
+        f"Contacts    {said['contacts']}, {counted(seen.due_today, 'people')} to be called today",
         f"A phone     {folder / PHONE / LOG}, of a person without a case",
         f"  user id   {phone.user_id}",
         f"  read out  {spoken_user_id(phone.user_id)}",

@@ -286,8 +286,11 @@ class DashboardShape(AnswerBody):
     cases: Annotated[CountsByName, Field(description="By state.")]
     contacts: Annotated[CountsByName, Field(description="By state.")]
     priorities: Annotated[CountsByName, Field(description="Contacts to call, by priority.")]
-    due_today: int
-    done_today: int
+    due_today: Annotated[
+        int,
+        Field(description="People to call today. Who is due for several cases counts once."),
+    ]
+    done_today: Annotated[int, Field(description="People who were called today.")]
     uploads: int
     users: int
     active_today: Annotated[

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.dashboard import is_due
+from tracetogether.adapters.sql_store.dashboard import called_elsewhere, is_due
 from tracetogether.adapters.sql_store.desk import CONTACT
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import (
@@ -17,7 +17,7 @@ from tracetogether.adapters.sql_store.tables import (
     SHIFTS,
     TO_CALL,
 )
-from tracetogether.adapters.sql_store.team import called_elsewhere, team_of
+from tracetogether.adapters.sql_store.team import team_of
 from tracetogether.authority.cases.calls import (
     CallShift,
     PeopleQuery,

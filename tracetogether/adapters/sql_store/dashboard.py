@@ -1,4 +1,4 @@
-"""What the dashboard shows: the database counts it in nine queries, however many rows it has."""
+"""What the dashboard shows: the database counts it in eight queries, however many rows it has."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -16,6 +16,7 @@ from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 _DAYS: Final = 14
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
+_OTHER: Final = FOLLOWED.alias("other")
 
 
 def is_due(day: int) -> sa.ColumnElement[bool]:
@@ -25,13 +26,20 @@ def is_due(day: int) -> sa.ColumnElement[bool]:
     )
 
 
+def called_elsewhere(day: int) -> sa.ColumnElement[bool]:
+    """Return the condition that the person was called on that day, for whichever case."""
+    wanted = sa.select(_OTHER.c.who).where(_OTHER.c.who == FOLLOWED.c.who, _OTHER.c.last_day >= day)
+    return sa.exists(wanted)
+
+
 def dashboard_of(
     connection: sa.Connection, now: float, assigned_to: str | None, days: LocalDays
 ) -> Dashboard:
     """Return the counts at ``now``, of one operator's cases or (None) of all, by ``days``."""
     today = days.day(now)
     cases = _cases(connection, now, assigned_to)
-    contacts = _contacts(connection, now, today, assigned_to)
+    contacts = _contacts(connection, now, assigned_to)
+    totals = _totals(connection, today, assigned_to)
     traced = [group for group in contacts if ContactState(group.state) in TRACED_STATES]
     lost = [group for group in traced if group.state == ContactState.LOST.value]
     ended = [group for group in traced if group.state == ContactState.COMPLETED.value] + lost
@@ -47,10 +55,10 @@ def dashboard_of(
         cases={CaseState(group.state): group.rows for group in cases},
         contacts=by_state,
         priorities=by_priority,
-        due_today=_sum(contacts, "due"),
-        done_today=_sum(contacts, "done"),
-        uploads=_count(connection, UPLOADS, _of(UPLOADS, assigned_to)),
-        users=_count(connection, USERS, []),
+        due_today=totals.due,
+        done_today=totals.done,
+        uploads=totals.uploads,
+        users=totals.users,
         active_users=(_active(connection, utc_day(now)), _active(connection, utc_day(now) - 1)),
         days=_days(connection, days, today, assigned_to),
         indicators=Indicators(
@@ -77,9 +85,7 @@ def _cases(connection: sa.Connection, now: float, assigned_to: str | None) -> li
     return list(connection.execute(wanted.where(*_of(CASES, assigned_to)).group_by(CASES.c.state)))
 
 
-def _contacts(
-    connection: sa.Connection, now: float, today: int, assigned_to: str | None
-) -> list[Any]:
+def _contacts(connection: sa.Connection, now: float, assigned_to: str | None) -> list[Any]:
     row = FOLLOWED.c
     prompt = row.traced_at_s - row.found_at_s <= FOLLOW_UP.prompt_s
     timely = sa.or_(row.traced_at_s.is_not(None), row.found_at_s <= now - FOLLOW_UP.prompt_s)
@@ -87,14 +93,27 @@ def _contacts(
         row.state,
         row.priority,
         sa.func.count().label("rows"),
-        _how_many(is_due(today)).label("due"),
-        _how_many(row.last_day == today).label("done"),
         _how_many(prompt).label("prompt"),
         _how_many(timely).label("timely"),
         _how_many(row.followed_all).label("followed"),
     )
     which = _of(FOLLOWED, assigned_to)
     return list(connection.execute(wanted.where(*which).group_by(row.state, row.priority)))
+
+
+def _totals(connection: sa.Connection, today: int, assigned_to: str | None) -> Any:
+    """Return how many people are due and were called today, logs and users: people count once."""
+    people = sa.select(sa.func.count(sa.distinct(FOLLOWED.c.who))).where(
+        *_of(FOLLOWED, assigned_to)
+    )
+    wanted = {
+        "due": people.where(is_due(today), ~called_elsewhere(today)),
+        "done": people.where(FOLLOWED.c.last_day == today),
+        "uploads": _rows_of(UPLOADS).where(*_of(UPLOADS, assigned_to)),
+        "users": _rows_of(USERS),
+    }
+    counts = [count.scalar_subquery().label(name) for name, count in wanted.items()]
+    return connection.execute(sa.select(*counts)).one()
 
 
 def _days(
@@ -154,9 +173,8 @@ def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
     return sa.func.count().filter(condition)
 
 
-def _count(connection: sa.Connection, table: sa.Table, which: list[sa.ColumnElement[bool]]) -> int:
-    wanted = sa.select(sa.func.count()).select_from(table).where(*which)
-    return int(connection.execute(wanted).scalar_one())
+def _rows_of(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(table)
 
 
 def _sum(rows: list[Any], name: str) -> int:

@@ -4,19 +4,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.dashboard import is_due
+from tracetogether.adapters.sql_store.dashboard import called_elsewhere, is_due
 from tracetogether.adapters.sql_store.tables import CASES, FOLLOWED, OUTCOMES, RESERVATIONS, SHIFTS
 from tracetogether.authority.cases.case import OPEN_STATES
 from tracetogether.authority.cases.team import TracerDay
 
-_OTHER: Final = FOLLOWED.alias("other")
 _EVERYBODY: Final = "*"  # no name of an operator
-
-
-def called_elsewhere(day: int) -> sa.ColumnElement[bool]:
-    """Return the condition that the person was called on that day, for whichever case."""
-    wanted = sa.select(_OTHER.c.who).where(_OTHER.c.who == FOLLOWED.c.who, _OTHER.c.last_day >= day)
-    return sa.exists(wanted)
 
 
 def team_of(connection: sa.Connection, day: int, now: float) -> tuple[list[TracerDay], int]:

@@ -62,7 +62,8 @@ class Dashboard:
         cases: by state, every state present.
         contacts: by state, every state present.
         priorities: contacts that somebody is to call, by priority.
-        due_today, done_today: contacts to be called today; called today already.
+        due_today, done_today: people to be called today; called today already. A person who is
+            due for several cases counts once.
         uploads: logs that are kept.
         active_users: users whose phones fetched TempIDs today (UTC), and yesterday.
         days: the last 14 days, the oldest first.
