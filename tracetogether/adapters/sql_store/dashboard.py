@@ -101,7 +101,7 @@ def _contacts(connection: sa.Connection, now: float, assigned_to: str | None) ->
     return list(connection.execute(wanted.where(*which).group_by(row.state, row.priority)))
 
 
-def _totals(connection: sa.Connection, today: int, assigned_to: str | None) -> Any:
+def _totals(connection: sa.Connection, today: int, assigned_to: str | None) -> sa.Row[Any]:
     """Return how many people are due and were called today, logs and users: people count once."""
     people = sa.select(sa.func.count(sa.distinct(FOLLOWED.c.who))).where(
         *_of(FOLLOWED, assigned_to)
