@@ -1,13 +1,16 @@
 """The calling page: a shift, the next person, one form for what the call found, the next person."""
 
-import datetime as dt
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.dates import day_filled_in, time_on
+from tracetogether.adapters.operator_pages.dates import (
+    clock_filled_in,
+    day_filled_in,
+    time_on,
+)
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Blames, Page
@@ -221,15 +224,11 @@ def _next_call(request: PageRequest) -> float | None:
         InvalidRequestError: it is no time, or a day without a time.
     """
     form, days = request.form, request.authority.days
-    text, day = form.get("next_time", "").strip(), day_filled_in(form, "next_day")
-    if not text:
+    clock, day = clock_filled_in(form, "next_time"), day_filled_in(form, "next_day")
+    if clock is None:
         if day is not None:
             raise InvalidRequestError("fill in the time of the next call", "time-needed")
         return None
-    try:
-        clock = dt.time.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequestError("write the time like 15:30", "time-form") from None
     return time_on(request.authority.desk.today(request.now) if day is None else day, clock, days)
 
 

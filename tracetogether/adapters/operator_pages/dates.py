@@ -2,25 +2,32 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from typing import Final
 
 from tracetogether.authority.cases.case import day_of
 from tracetogether.errors import InvalidRequestError
 from tracetogether.local_days import LocalDays
+
+_YEARS: Final = range(1970, 3000)
+"""Near the last year that Python knows, the day after and other time zones can't be computed."""
 
 
 def day_filled_in(form: Mapping[str, str], name: str) -> int | None:
     """Return the number of the day in a form's field; None if the field is blank.
 
     Raises:
-        InvalidRequestError: it is no date.
+        InvalidRequestError: it is no date, or one before 1970 or after 2999.
     """
     text = form.get(name, "").strip()
     if not text:
         return None
     try:
-        return day_of(dt.date.fromisoformat(text))
+        date = dt.date.fromisoformat(text)
     except ValueError:
-        raise InvalidRequestError("write the date like 2020-05-04", "date-form") from None
+        date = None
+    if date is None or date.year not in _YEARS:
+        raise InvalidRequestError("write the date like 2020-05-04", "date-form")
+    return day_of(date)
 
 
 def day_needed(form: Mapping[str, str], name: str) -> int:
@@ -45,19 +52,34 @@ def time_on(day: int, clock: dt.time, days: LocalDays) -> float:
     return dt.datetime.combine(date, clock, days.zone).timestamp()
 
 
+def clock_filled_in(form: Mapping[str, str], name: str) -> dt.time | None:
+    """Return the time of day in a form's field; None if the field is blank.
+
+    Raises:
+        InvalidRequestError: it is no time, or names a zone, which is always the authority's.
+    """
+    text = form.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        clock = dt.time.fromisoformat(text)
+    except ValueError:
+        clock = None
+    if clock is None or clock.tzinfo is not None:
+        raise InvalidRequestError("write the time like 15:30", "time-form")
+    return clock
+
+
 def clock_needed(form: Mapping[str, str], name: str) -> dt.time:
     """Return the time of day in a form's field.
 
     Raises:
         InvalidRequestError: it is blank, or no time.
     """
-    text = form.get(name, "").strip()
-    if not text:
+    clock = clock_filled_in(form, name)
+    if clock is None:
         raise InvalidRequestError("fill in the time", "clock-needed")
-    try:
-        return dt.time.fromisoformat(text)
-    except ValueError:
-        raise InvalidRequestError("write the time like 15:30", "time-form") from None
+    return clock
 
 
 def end_of(day: int, days: LocalDays) -> float:
