@@ -353,3 +353,40 @@ def test_a_forgotten_password_gives_way_to_one_that_works_once(staffed: World) -
     with pytest.raises(AccessDeniedError):
         signing.enter("ravi", given, Totp().at(secret, later), later)
     assert signing.enter("ravi", "my own long secret", Totp().at(secret, later), later)
+
+
+def test_nobody_gets_a_role_by_resetting_a_password(staffed: World) -> None:
+    staff, resets = staffed.authority.staff, staffed.authority.code_resets
+    staff.add("kim", frozenset({Role.KEYHOLDER}), "token-kim", NOON, by=CONSOLE)
+    admin = Caller("adi", frozenset({Role.ADMIN}))
+    staff.add("adi", admin.roles, "token-adi", NOON, by=CONSOLE)
+    staff.add("adi2", admin.roles, "token-adi2", NOON, by=admin)  # by one who plays two people
+    with pytest.raises(AccessDeniedError, match="whose roles you hold"):
+        resets.ask("kim", NOON, what=Reset.PASSWORD, by=admin)
+    resets.ask("kim", NOON, what=Reset.PASSWORD, by=ADA)
+    with pytest.raises(AccessDeniedError, match="whose roles you hold"):
+        resets.confirm(
+            "kim",
+            NOON,
+            what=Reset.PASSWORD,
+            new_password=lambda: "given",
+            by=Caller("adi2", admin.roles),
+        )
+    given = resets.confirm("kim", NOON, what=Reset.PASSWORD, new_password=lambda: "given", by=BEN)
+    assert given == "given"
+
+
+def test_a_request_ends_with_the_role_of_who_asked_and_with_whom_it_is_about(
+    staffed: World,
+) -> None:
+    staff, resets = staffed.authority.staff, staffed.authority.code_resets
+    staff.add("siti", frozenset({Role.TRACER}), "token-siti", NOON, by=CONSOLE)
+    for name in ("ravi", "siti"):
+        resets.ask(name, NOON, what=Reset.PASSWORD, by=ADA)
+    resets.ask("ada", NOON, what=Reset.PASSWORD, by=BEN)
+    staff.disable("siti", NOON, by=BEN)
+    assert [reset.name for reset in resets.waiting(NOON, by=BEN)] == ["ada", "ravi"]
+    staff.change_roles("ada", ALL_ROLES - {Role.ADMIN}, NOON, by=BEN)
+    assert [reset.name for reset in resets.waiting(NOON, by=BEN)] == ["ada"]
+    with pytest.raises(NotFoundError):
+        resets.confirm("ravi", NOON, what=Reset.PASSWORD, new_password=lambda: "x", by=BEN)

@@ -172,7 +172,7 @@ def test_two_admins_set_codes_again_at_the_desk(pages: Pages) -> None:
 
 def test_two_admins_reset_a_forgotten_password_at_the_desk(pages: Pages) -> None:
     for name in ("ada", "ben"):
-        pages.operator(name, Role.ADMIN)
+        pages.operator(name, Role.ADMIN, Role.TRACER)
     ravi, ada, ben = (pages.visitor(name) for name in ("ravi", "ada", "ben"))
     ada.get("/operators/ravi")
     assert ada.post("/operators/ravi/reset", what="password")[0] == 303

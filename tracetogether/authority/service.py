@@ -10,7 +10,7 @@ from tracetogether.authority.access.credentials import Access
 from tracetogether.authority.access.limits import Limits
 from tracetogether.authority.access.operators import Staff
 from tracetogether.authority.access.permissions import Action, Caller, Role, allowed
-from tracetogether.authority.access.resets import CodeResets
+from tracetogether.authority.access.resets import CodeResets, end_requests
 from tracetogether.authority.access.screens import Screens
 from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import Casework
@@ -226,6 +226,7 @@ class Authority:
         def end_work(name: str, left: frozenset[Role], now: float, by: Caller) -> None:
             if not allowed(Action.RECORD_CALL, left):
                 end_shift(name, now, store=store, audit=audit, by=by.name)
+            end_requests(name, left, now, store=store, audit=audit, by=by.name)
 
         staff = Staff(store, audit, on_fewer_roles=end_work)
         declarations = Declarations(keys=keys, store=store.declarations, entropy=entropy)

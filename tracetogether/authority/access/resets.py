@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.access.permissions import Action, Caller, Role, allowed
 from tracetogether.authority.access.store import AccessStore
 from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError
 from tracetogether.units import SECONDS_PER_DAY
@@ -46,7 +46,8 @@ class CodeResets:
     Two people act, and neither of them for themselves. After lost codes the password stays, and
     nobody learns it: the operator signs in with it and sets up codes again. After a lost password
     the one who confirms hands over a password that works once: the operator chooses another one
-    at the first sign-in.
+    at the first sign-in. Who hands it over could sign in with it first. So both must hold all
+    roles of the operator: nobody gets a role by it, not even one who adds a second admin.
 
     Every method raises AccessDeniedError if the roles of ``by`` do not allow it.
     """
@@ -58,12 +59,13 @@ class CodeResets:
         """Ask for an operator's codes or password to be reset; a newer request replaces an older.
 
         Raises:
-            AccessDeniedError: also for the caller's own codes, and from the console.
+            AccessDeniedError: also for the caller's own codes, for the password of an operator
+                with roles that the caller does not hold, and from the console.
             ConflictError: the codes are to be reset, and the operator has set up none.
             NotFoundError: no enabled operator has that name.
         """
         by.require(Action.RESET_CODES)
-        self._check(name, by)
+        self._check(name, what, by)
         reset = CodeReset(name, by.name, now, what)
         with self.audit.atomic():
             kept = self.store.sign_ins.password(name)
@@ -98,12 +100,13 @@ class CodeResets:
             The new password, to be handed over; "" if the password stays.
 
         Raises:
-            AccessDeniedError: also for the caller's own codes or request, and from the console.
+            AccessDeniedError: also for the caller's own codes or request, for the password of an
+                operator with roles that the caller does not hold, and from the console.
             NotFoundError: nobody has asked for that within a day, or no enabled operator has that
                 name.
         """
         by.require(Action.RESET_CODES)
-        self._check(name, by)
+        self._check(name, what, by)
         with self.audit.atomic():
             asked = next((reset for reset in self.waiting(now, by=by) if reset.name == name), None)
             if asked is not None and asked.asked_by == by.name:
@@ -142,14 +145,45 @@ class CodeResets:
         by.require(Action.LIST_OPERATORS)
         return [reset for reset in self.store.code_resets() if now - reset.asked_at < ASKED_S]
 
-    def _check(self, name: str, by: Caller) -> None:
+    def _check(self, name: str, what: Reset, by: Caller) -> None:
         by.require_person()
         if name == by.name:
             msg = "two other people reset your codes"
             raise AccessDeniedError(msg, "own-codes")
-        if not any(known.name == name and not known.disabled for known in self.store.operators()):
+        found = next(
+            (each for each in self.store.operators() if each.name == name and not each.disabled),
+            None,
+        )
+        if found is None:
             msg = "there is no enabled operator of that name"
             raise NotFoundError(msg, "no-such-operator")
+        if what is Reset.PASSWORD and not found.roles <= by.roles:
+            msg = (
+                "you can reset a password only for an operator whose roles you hold: `authority "
+                "user password` on the server can always"
+            )
+            raise AccessDeniedError(msg, "password-role-not-held")
+
+
+def end_requests(
+    name: str, left: frozenset[Role], now: float, *, store: AccessStore, audit: Audit, by: str
+) -> None:
+    """Drop the requests of somebody who is no admin now, and those about who has no access.
+
+    Args:
+        name: of an operator who has just lost a role, or was disabled.
+        left: the roles that the operator has from now on.
+        now: epoch seconds.
+        store: where the requests are.
+        audit: the log.
+        by: who did it.
+    """
+    asks = allowed(Action.RESET_CODES, left)
+    for reset in store.code_resets():
+        ended = (reset.asked_by == name and not asks) or (reset.name == name and not left)
+        if ended and store.drop_code_reset(reset.name):
+            about = {"subject": reset.name, "asked_by": reset.asked_by}
+            audit.record("operator.reset-withdrawn", now, by=by, **about)
 
 
 def _not_asked() -> NotFoundError:
