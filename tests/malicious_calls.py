@@ -167,9 +167,9 @@ COMMANDS: dict[str, Words] = {
     "authority partner confirm": each(
         f"{{evil}} {{evil}} {D} --operator-token {{place}}/authority/operator.token"
     ),
-    "authority partner fingerprint": each(D),
+    "authority partner fingerprint": each(D, f"{D} --json"),
     "authority partner list": each(D, f"{D} --json"),
-    "authority partner remove": each(f"{{evil}} {D}"),
+    "authority partner remove": each(f"{{evil}} {D}", f"{{evil}} {D} --json"),
     "authority partner update": each(f"{{evil}} {{table}} {D}"),
     "authority place add": each(f"{{evil}} --site {{evil}} {D}", f"x --out {{evil}} {D} --json"),
     "authority place list": each(D, f"{D} --json"),
@@ -179,7 +179,7 @@ COMMANDS: dict[str, Words] = {
         f"{{evil}} --since 2020-05-04T08 --until 2020-05-04T09 --reason {{evil}} {D} "
         "--token-file {place}/authority/operator.token",
     ),
-    "authority place retire": each(f"{{evil}} {D}"),
+    "authority place retire": each(f"{{evil}} {D}", f"{{evil}} {D} --json"),
     "authority charge code": each(f"{D} --lang {{evil}}", f"{D} --lang ta", f"{D} --json"),
     "authority charge end": each(f"{{evil}} --reason {{evil}} {D}", f"NONE --reason x {D}"),
     "authority demo-data": each("{table}"),

@@ -87,8 +87,9 @@ def test_records_go_by_file_and_answers_come_back(
         (case,) = service.casework.cases(by=CONSOLE)
         assert case.origin == "SG_MOH"
         assert len(service.store.desk.contacts_of([case.case_id])) == 1
-    result = call(au, "answers", "SG_MOH", "--out", str(out / "answers.cose"))
-    assert result.exit_code == 0, result.output
+    written = str(out / "answers.cose")
+    told = said(au, "answers", "SG_MOH", "--out", written)
+    assert told == {"organisation": "SG_MOH", "file": written}
     assert said(sg, "import", str(out / "answers.cose"))[0]["organisation"] == "AU_DTA"
     (tmp_path / "noise").write_bytes(b"noise")
     result = call(au, "import", str(tmp_path / "noise"), batch["file"])

@@ -335,8 +335,13 @@ def test_the_commands_add_confirm_list_and_remove(
     Path("revoked").write_text(json.dumps({"revocations": base64.b64encode(signed).decode()}))
     updated = run("update", "AU_DTA", "list", "revoked")
     assert updated.output.strip() == "AU_DTA: 1 key, revoked passes: 1"
+    told = json.loads(run("update", "AU_DTA", "list", "revoked", "--json").stdout)
+    assert told == {"organisation": "AU_DTA", "keys": 1, "revoked_passes": 1}
+    told = json.loads(run("address", "AU_DTA", "https://au.example", "--json").stdout)
+    assert told == {"organisation": "AU_DTA", "address": "https://au.example"}
     assert len(run("fingerprint").output.split()) == 8
-    assert run("remove", "AU_DTA").exit_code == 0
+    told = json.loads(run("remove", "AU_DTA", "--json").stdout)
+    assert told == {"organisation": "AU_DTA", "removed": True}
     assert json.loads(run("list", "--json").stdout) == []
     assert DAY * A_DAY < NOON
 

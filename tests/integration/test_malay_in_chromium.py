@@ -61,5 +61,8 @@ def test_malay_pages_on_a_phone_have_no_barrier_and_fit(browser: Browser) -> Non
         expect(page.locator("#spoken")).to_contain_text("Melayu")
         page.get_by_role("button", name="中文").click()  # the buttons change the language
         expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        tall = "buttons => buttons.map(button => button.offsetHeight)"
+        heights = page.locator(".who button").evaluate_all(tall)
+        assert len(set(heights)) == 1, heights  # no button's text is on two lines
         context.close()
     assert faults == {}

@@ -203,12 +203,12 @@ def test_a_supervisor_sets_the_hours_and_ends_a_shift_at_the_desk(pages: Pages) 
     assert ravi.post("/calls/shift", shift_reason="daily_calls")[0] == 303
     assert "Call the next person" in ravi.get("/calls")[1]
     mei.get("/team")
-    assert "People are called at any hour" in mei.text()
+    assert "Calling hours: any" in mei.text()
     assert mei.post("/team/hours", hours_from="20:00", hours_until="09:00")[0] == 400
     assert "two times of one day" in mei.text()
     assert 'value="20:00"' in mei.body
     assert mei.post("/team/hours", hours_from="13:30", hours_until="20:00")[0] == 303
-    assert "People are called from 13:30 to 20:00" in mei.get("/team")[1]
+    assert "Calling hours: 13:30 to 20:00" in mei.get("/team")[1]
     assert "outside of the calling hours" in ravi.get("/calls")[1]  # noon
     assert ravi.post("/team/hours", hours_from="", hours_until="")[0] == 403
     mei.get("/team")

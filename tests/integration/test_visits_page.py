@@ -64,6 +64,13 @@ def test_the_fourteen_days_are_a_picture_and_a_table(site: Pages, case: Case) ->
     picture = re.search(r'<svg class="picture whole".*?</svg>', page, re.DOTALL)
     assert picture is not None
     assert picture[0].count('class="accent"') == 3
+    width, last = (
+        re.search(r'width="(\d+)"', picture[0]),
+        re.search(r'x="(\d+)"[^>]*>24:00', picture[0]),
+    )
+    assert width is not None
+    assert last is not None
+    assert int(width[1]) - int(last[1]) >= 18  # half of the hour's five characters
     assert picture[0].count('class="second"') == 1
     assert "2 people nearby" in picture[0]
     assert "&lt;b&gt;Cinema&lt;/b&gt; &amp; bar" in picture[0]

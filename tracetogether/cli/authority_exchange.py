@@ -21,7 +21,7 @@ from tracetogether.cli.authority_options import (
     operator_of,
     token_option,
 )
-from tracetogether.cli.console import answer, fixed, note, right, say, table, utc_text
+from tracetogether.cli.console import answer, fixed, note, right, table, utc_text
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.errors import AccessDeniedError, InvalidRequestError, TraceTogetherError
 from tracetogether.plain_text import counted
@@ -186,14 +186,18 @@ def _taken_text(line: dict[str, object]) -> str:
 )
 @token_option
 @folder_option
-def answers(organisation: str, out: Path, token: Path | None, folder: Path) -> None:
+@as_json
+def answers(
+    organisation: str, out: Path, token: Path | None, folder: Path, *, as_json: bool
+) -> None:
     """Write our answers for the partner ORGANISATION to a file: counts of days that are over."""
     with opened_folder(folder) as service:
         by = operator_of(service, token)
         message = service.record_taking.export_answers(organisation, time.time(), by=by)
     with whole_file(out) as half:
         half.write_bytes(message)
-    say(f"Wrote {out}: {organisation} takes it by `authority partner exchange import`")
+    said = f"Wrote {out}: {organisation} takes it by `authority partner exchange import`"
+    answer({"organisation": organisation, "file": str(out)}, said, as_json=as_json)
 
 
 @exchange.command("list")

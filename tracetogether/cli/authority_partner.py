@@ -21,7 +21,7 @@ from tracetogether.cli.authority_options import (
     operator_of,
     token_option,
 )
-from tracetogether.cli.console import answer, fixed, note, say, table, utc_text
+from tracetogether.cli.console import answer, fixed, note, table, utc_text
 from tracetogether.cli.options import EXISTING_FILE, as_json, number_option
 from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_HOUR
@@ -100,16 +100,20 @@ def add(
 @click.argument("heard", metavar="FINGERPRINT", nargs=-1, required=True)
 @token_option
 @folder_option
-def confirm(organisation: str, heard: tuple[str, ...], token: Path | None, folder: Path) -> None:
+@as_json
+def confirm(
+    organisation: str, heard: tuple[str, ...], token: Path | None, folder: Path, *, as_json: bool
+) -> None:
     """Confirm the partner ORGANISATION by the FINGERPRINT that its people read out.
 
     Another operator than the one who added it does this, with the words that were heard.
     """
     with opened_folder(folder) as service:
-        service.partners.confirm(
+        confirmed = service.partners.confirm(
             organisation, " ".join(heard), time.time(), by=operator_of(service, token)
         )
-    say(f"Confirmed {organisation}: the next trust list has its keys")
+    said = f"Confirmed {organisation}: the next trust list has its keys"
+    answer(_as_json(confirmed), said, as_json=as_json)
 
 
 @partner.command()
@@ -117,13 +121,17 @@ def confirm(organisation: str, heard: tuple[str, ...], token: Path | None, folde
 @click.argument("files", nargs=-1, required=True, type=EXISTING_FILE)
 @token_option
 @folder_option
-def update(organisation: str, files: tuple[Path, ...], token: Path | None, folder: Path) -> None:
+@as_json
+def update(
+    organisation: str, files: tuple[Path, ...], token: Path | None, folder: Path, *, as_json: bool
+) -> None:
     """Take newer lists of the partner ORGANISATION: what its /v1/trust and /v1/revocations answer.
 
     The key that was confirmed must have signed them. A list of keys holds for a day: fetch both
     each hour.
     """
-    said = []
+    said: list[str] = []
+    facts: dict[str, object] = {"organisation": organisation}
     with opened_folder(folder) as service:
         by = operator_of(service, token)
         for file in files:
@@ -132,10 +140,12 @@ def update(organisation: str, files: tuple[Path, ...], token: Path | None, folde
             if revoked is None:
                 changed = service.partners.update(organisation, data, time.time(), by=by)
                 said.append(counted(len(changed.keys), "keys"))
+                facts["keys"] = len(changed.keys)
             else:
                 count = service.partners.take_revocations(organisation, revoked, by=by)
                 said.append(f"revoked passes: {count}")
-    say(f"{organisation}: {', '.join(said)}")
+                facts["revoked_passes"] = count
+    answer(facts, f"{organisation}: {', '.join(said)}", as_json=as_json)
 
 
 @partner.command("address")
@@ -143,22 +153,28 @@ def update(organisation: str, files: tuple[Path, ...], token: Path | None, folde
 @click.argument("url", default="")
 @token_option
 @folder_option
-def set_address(organisation: str, url: str, token: Path | None, folder: Path) -> None:
+@as_json
+def set_address(
+    organisation: str, url: str, token: Path | None, folder: Path, *, as_json: bool
+) -> None:
     """Send records to the partner ORGANISATION at URL; without URL, files are carried."""
     checked = checked_address(url, allow_plain_http=False) if url else ""
     with opened_folder(folder) as service:
         by = operator_of(service, token)
         service.partners.address_is(organisation, checked, time.time(), by=by)
-    say(f"{organisation}: {checked or 'files are carried'}")
+    facts = {"organisation": organisation, "address": checked}
+    answer(facts, f"{organisation}: {checked or 'files are carried'}", as_json=as_json)
 
 
 @partner.command()
 @folder_option
-def fingerprint(folder: Path) -> None:
+@as_json
+def fingerprint(folder: Path, *, as_json: bool) -> None:
     """Print what your people read out to a partner that adds you."""
     with opened_folder(folder) as service:
         key = service.passes.list_key(by=CONSOLE)
-        say(service.partners.own_fingerprint(key))
+        words = service.partners.own_fingerprint(key)
+    answer({"fingerprint": words}, words, as_json=as_json)
 
 
 @partner.command("list")
@@ -190,11 +206,13 @@ def list_partners(folder: Path, *, as_json: bool) -> None:
 @click.argument("organisation")
 @token_option
 @folder_option
-def remove(organisation: str, token: Path | None, folder: Path) -> None:
+@as_json
+def remove(organisation: str, token: Path | None, folder: Path, *, as_json: bool) -> None:
     """Remove the partner ORGANISATION: gates refuse its passes from their next list on."""
     with opened_folder(folder) as service:
         service.partners.remove(organisation, time.time(), by=operator_of(service, token))
-    say(f"Removed {organisation}: the next trust list has none of its keys")
+    said = f"Removed {organisation}: the next trust list has none of its keys"
+    answer({"organisation": organisation, "removed": True}, said, as_json=as_json)
 
 
 def _revocations_in(data: bytes) -> bytes | None:

@@ -10,7 +10,7 @@ from tracetogether.authority.places.place import PlaceState
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.authority_status import Moment, acting, moment_option, operator_option
-from tracetogether.cli.console import answer, fixed, right, say, table
+from tracetogether.cli.console import answer, fixed, right, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.phone_registration import PhoneRegistration
 from tracetogether.plain_text import counted, visible
@@ -134,8 +134,16 @@ def warn(
 @place.command()
 @click.argument("place_id")
 @folder_option
-def retire(place_id: str, folder: Path) -> None:
+@as_json
+def retire(place_id: str, folder: Path, *, as_json: bool) -> None:
     """End the credential of PLACE_ID at once; its stays until now remain."""
     with opened_folder(folder) as service:
         retired = service.places.retire(place_id, time.time(), by=CONSOLE)
-    say(f"{retired.place_id} ({retired.name}) has retired: its device gets no TempIDs any more")
+    facts = {
+        "place_id": retired.place_id,
+        "name": retired.name,
+        "state": PlaceState.RETIRED.value,
+        "retired_at": retired.retired_at,
+    }
+    said = f"{retired.place_id} ({retired.name}) has retired: its device gets no TempIDs any more"
+    answer(facts, said, as_json=as_json)

@@ -9,7 +9,7 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.access.screens import Screen
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_argument, folder_option
-from tracetogether.cli.console import answer, fixed, local_text, say, table
+from tracetogether.cli.console import answer, fixed, local_text, table
 from tracetogether.cli.options import as_json, moment_of
 
 
@@ -85,11 +85,13 @@ def list_screens(folder: Path, *, as_json: bool) -> None:
 @wall.command("end")
 @click.argument("name")
 @folder_option
-def end_screen(name: str, folder: Path) -> None:
+@as_json
+def end_screen(name: str, folder: Path, *, as_json: bool) -> None:
     """End the screen NAME: at its next refresh, within a minute, it shows nothing."""
     with opened_folder(folder) as service:
         service.screens.end(name, time.time(), by=CONSOLE)
-    say(f"The screen {name} shows the wall no more")
+    facts = {"name": name, "state": "over"}
+    answer(facts, f"The screen {name} shows the wall no more", as_json=as_json)
 
 
 @click.group()
@@ -135,8 +137,9 @@ def show_bulletin(folder: Path, *, as_json: bool) -> None:
 
 @bulletin.command("end")
 @folder_argument
-def end_bulletin(folder: Path) -> None:
+@as_json
+def end_bulletin(folder: Path, *, as_json: bool) -> None:
     """Take the line away from all pages of DIR (./authority)."""
     with opened_folder(folder) as service:
         service.bulletins.end(time.time(), by=CONSOLE)
-    say("There is no bulletin now")
+    answer({"text": None}, "There is no bulletin now", as_json=as_json)

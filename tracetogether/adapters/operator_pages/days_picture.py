@@ -27,7 +27,7 @@ def days_picture(days: Sequence[CaseDay], zone: LocalDays, t: Texts) -> Markup:
         zone: the authority's time zone.
         t: texts in the reader's language.
     """
-    width = _LEFT + _HOURS * _HOUR + 8
+    width = _LEFT + _HOURS * _HOUR + 20  # half of "24:00" stands to the right of midnight
     most = max((hour.people for day in days for hour in day.company), default=1)
     parts = [
         text(_LEFT + hour * _HOUR, 14, f"{hour}:00", "small quiet middle")
