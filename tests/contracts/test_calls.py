@@ -338,6 +338,32 @@ def test_a_wrong_number_is_marked_until_another_one_is_stored(world: Shift) -> N
     assert not marked(world.first)
 
 
+def test_a_wrong_number_stays_one_for_later_cases_and_merged_contacts(world: Shift) -> None:
+    work, merging = world.authority.follow_up, world.authority.merging
+
+    def marked(contact_id: str) -> tuple[str, bool]:
+        found = work.reveal(contact_id, "a test", NOON, by=CONSOLE)
+        return found.phone, found.wrong_number
+
+    line = world.next(RAVI).line
+    world.authority.calling.describe(line.contact_id, "Ann", "+65 1", NOON, by=RAVI)
+    world.authority.calling.save(line.contact_id, Outcome.WRONG_NUMBER, NOON, by=RAVI)
+    world.near(world.third, world.shared, 2, arrived=NOON + 60)
+    later = world.line(world.third, world.shared).contact_id
+    assert marked(later) == ("+65 1", True)
+    other = world.user()
+    world.near(world.third, other, 3, arrived=NOON + 120)
+    alone = world.line(world.third, other).contact_id
+    merging.merge(later, alone, NOON + 180, by=CONSOLE)
+    assert marked(alone) == ("+65 1", True)
+    world.authority.unmerging.undo(later, NOON + 190, by=CONSOLE)
+    assert marked(alone) == ("", False)
+    work.describe(alone, "Bo", "+65 1", NOON + 200, by=CONSOLE)
+    assert marked(alone) == ("+65 1", False)  # the mark went with the contact that had it
+    merging.merge(later, alone, NOON + 210, by=CONSOLE)
+    assert marked(alone) == ("+65 1", True)  # the same number: a call found that it is wrong
+
+
 def test_what_cannot_be_saved_whole_is_not_saved_at_all(world: Shift) -> None:
     calling, line = world.authority.calling, world.next(RAVI).line
     calling.describe(line.contact_id, "Ann", "+65 1", NOON, by=RAVI)

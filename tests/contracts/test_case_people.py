@@ -65,6 +65,27 @@ def test_name_and_number_come_along_and_nobody_calls_the_person_as_a_contact(wor
     assert (about.elsewhere, about.symptoms_day) == (0, DAY)
 
 
+def test_a_log_that_arrives_later_makes_nobody_call_a_case_as_a_contact(world: Shift) -> None:
+    case, people = ill(world), world.authority.people
+    assigned(world, "ravi", world.third.case_id)
+    world.near(world.third, world.shared, 2, arrived=NOON + 120)
+    line = world.line(world.third, world.shared)
+    assert (line.state, line.became_case) == (ContactState.BECAME_CASE, case.case_id)
+    # A few minutes are a casual contact, until a longer meeting is known.
+    fifth = world.authority.casework.open_case(world.user(), NOON + 120, by=CONSOLE)
+    world.take(fifth, world.heard(world.shared, NOON - 9_000, 3, rssi_dbm=-90), NOON + 130)
+    world.authority.finder.refresh(fifth, NOON + 130)
+    assert world.line(fifth, world.shared).state is ContactState.CASUAL
+    world.near(fifth, world.shared, 1, arrived=NOON + 140)
+    assert world.line(fifth, world.shared).state is ContactState.BECAME_CASE
+    assert people.due(NOON + 180, by=CONSOLE).total == 0
+    seen = world.authority.casework.case(case.case_id, by=CONSOLE).version
+    world.authority.casework.close(case.case_id, NOON + 240, version=seen, by=CONSOLE)
+    fourth = world.authority.casework.open_case(world.user(), NOON + 300, by=CONSOLE)
+    world.near(fourth, world.shared, 1, arrived=NOON + 300)
+    assert world.line(fourth, world.shared).state is ContactState.TO_TRACE  # ill no more
+
+
 @ON_SQLITE
 def test_a_reveal_needs_a_reason_a_role_and_the_need_to_know(world: Shift) -> None:
     case, people = ill(world), world.authority.case_people

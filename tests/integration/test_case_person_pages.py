@@ -10,9 +10,9 @@ from tests.authority_world import DAY, NOON, World
 from tests.benchmarks.test_pages_speed import queries
 from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
-from tracetogether.authority.access.permissions import CONSOLE, Role
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.cases.case import Case
-from tracetogether.authority.cases.followed import ContactState, KeptContact
+from tracetogether.authority.cases.followed import ContactState, KeptContact, Outcome
 from tracetogether.units import SECONDS_PER_DAY
 
 pytestmark = pytest.mark.network
@@ -119,6 +119,32 @@ def test_an_older_form_is_refused_and_a_deletion_asks_first(pages: Pages) -> Non
     ravi.get(here)
     assert "No name is stored." in ravi.text()
     assert "A telephone number is stored." in ravi.text()
+
+
+def test_what_is_typed_beside_a_revealed_name_is_sent_by_one_button(pages: Pages) -> None:
+    ravi, walk = pages.visitor("ravi"), Walk(pages)
+    here = became_case(walk, ravi)
+    for place in (walk.place, here):
+        ravi.get(place)
+        assert ravi.post(f"{place}/reveal", reason="a test")[0] == 200
+        forms = re.findall(r"<form[^>]*/describe.*?</form>", ravi.body, re.DOTALL)
+        typed = r'<(?:input|select)[^>]* name="(name|phone|spoken)"'
+        fields = [set(re.findall(typed, form)) for form in forms]
+        assert fields == [{"name", "phone", "spoken"}, set(), set()]  # the others delete
+
+
+def test_a_wrong_number_is_struck_out_where_it_is_revealed(pages: Pages) -> None:
+    ravi, walk = pages.visitor("ravi"), Walk(pages)
+    act = pages.world.authority.follow_up
+    act.describe(walk.contact.contact_id, "Ann", "+65 1", NOON, by=CONSOLE)
+    act.record(walk.contact.contact_id, DAY, Outcome.WRONG_NUMBER, NOON, by=CONSOLE)
+    case = pages.world.authority.merging.convert(
+        walk.contact.contact_id, NOON, by=Caller("ravi", frozenset({Role.TRACER}))
+    )
+    for place in (walk.place, f"/cases/{case.case_id}"):
+        ravi.get(place)
+        assert ravi.post(f"{place}/reveal", reason="a test")[0] == 200
+        assert "<s>+65 1</s>" in ravi.body
 
 
 def test_who_rings_back_is_a_case_and_its_log_shows_the_second_degree(pages: Pages) -> None:

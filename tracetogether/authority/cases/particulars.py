@@ -174,7 +174,8 @@ def joined_particulars(
 ) -> tuple[NameAndPhone, tuple[str, ...], int]:
     """Return the names and telephone numbers of two contacts that are one person.
 
-    Fields that only ``gone`` has are copied; different values are added to ``also``.
+    Fields that only ``gone`` has are copied; different values are added to ``also``. A number that
+    a call to one of them found to be wrong is wrong for both.
 
     Returns:
         Both together, which fields were copied, and how many pairs were added to ``also``.
@@ -188,7 +189,8 @@ def joined_particulars(
     )
     beside = [*([other] if any(other) else []), *gone.also]
     new = [pair for pair in beside if pair not in said.also]
-    return replace(said, also=(*said.also, *new)), tuple(taken), len(new)
+    wrong = tuple(dict.fromkeys((*said.wrong, *gone.wrong)))
+    return replace(said, also=(*said.also, *new), wrong=wrong), tuple(taken), len(new)
 
 
 def separated_particulars(
@@ -198,4 +200,8 @@ def separated_particulars(
     back = {name: "" for name in taken if stays.value(name) == gone.value(name)}
     said = stays.with_fields(version, **back)
     kept = said.also[: len(said.also) - also] if also else said.also
-    return replace(said, also=kept)
+    # Only a mark on the number that stays still says something about it.
+    wrong = tuple(
+        number for number in said.wrong if number == said.phone or number not in gone.wrong
+    )
+    return replace(said, also=kept, wrong=wrong)

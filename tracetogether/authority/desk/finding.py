@@ -5,7 +5,7 @@ No operator asks for this: a log that arrives, or the clock, starts it.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -120,10 +120,8 @@ class ContactFinder:
                 self._updated(contact, case, known.get(contact.user_id), arrived_at, traced.policy)
                 for contact in found
             ]
-            before = {kept.contact_id for kept in known.values()}
-            fresh = [kept for kept in updated if kept.contact_id not in before]
-            kept_already = [kept for kept in updated if kept.contact_id in before]
-            self.store.desk.put_contacts([*kept_already, *self._with_what_is_known(fresh)])
+            before = {kept.contact_id: kept.state for kept in known.values()}
+            self.store.desk.put_contacts(self._with_what_is_known(updated, before, now))
             new = sum(contact.user_id not in known for contact in found)
             if new:
                 self.audit.record(
@@ -174,22 +172,54 @@ class ContactFinder:
         """Update the contacts of an open case after a change of the policy, without a new log."""
         self._refresh_keeping_dates(case, 0.0, now)
 
-    def _with_what_is_known(self, fresh: Sequence[KeptContact]) -> list[KeptContact]:
-        """Return new lines with the name, number and next call that another case's line has."""
+    def _with_what_is_known(
+        self, lines: Sequence[KeptContact], before: Mapping[str, ContactState], now: float
+    ) -> list[KeptContact]:
+        """Return lines, the new ones with the name, number and next call of another case's line.
+
+        A line that is to be called from now on asks nobody to call if its person became a case,
+        which is open.
+
+        Args:
+            lines: of one case.
+            before: the states of those that are stored already, by contact id.
+            now: epoch seconds.
+        """
+        changed = [
+            kept
+            for kept in lines
+            if kept.contact_id not in before
+            or before[kept.contact_id] is ContactState.CASUAL is not kept.state
+        ]
         elsewhere: dict[bytes, KeptContact] = {}
-        for line in self.store.desk.lines_of(*(kept.who for kept in fresh)):
+        ill = set[bytes]()
+        for line in self.store.desk.lines_of(*(kept.who for kept in changed)):
             best = elsewhere.get(line.who)
             if best is None or len(line.particulars) > len(best.particulars):
                 elsewhere[line.who] = line
-        return [
-            self._copied(kept, elsewhere[kept.who]) if kept.who in elsewhere else kept
-            for kept in fresh
-        ]
+            if line.state is ContactState.BECAME_CASE:
+                ill.add(line.who)
+        found = {kept.contact_id: kept for kept in lines}
+        for kept in changed:
+            if kept.contact_id not in before and kept.who in elsewhere:
+                found[kept.contact_id] = self._copied(kept, elsewhere[kept.who])
+            if kept.who in ill:
+                found[kept.contact_id] = self._of_case(found[kept.contact_id], now)
+        return [*found.values()]
+
+    def _of_case(self, kept: KeptContact, now: float) -> KeptContact:
+        """Return a line of somebody who became a case; as it is if that case is over."""
+        user_id = opened_person(kept, self.keys)
+        cases = () if user_id is None else self.store.desk.open_cases_of(user_id)
+        if not cases or kept.state is not ContactState.TO_TRACE:
+            return kept
+        became, case_id = ContactState.BECAME_CASE, cases[0].case_id
+        return replace(kept, state=became, became_case=case_id, ended_at=now, call_at=None)
 
     def _copied(self, kept: KeptContact, line: KeptContact) -> KeptContact:
-        details = opened_particulars(line, self.keys)
-        details = NameAndPhone().with_fields(
-            kept.version, name=details.name, phone=details.phone, language=details.language
+        known = opened_particulars(line, self.keys)
+        details = NameAndPhone(wrong=known.wrong).with_fields(
+            kept.version, name=known.name, phone=known.phone, language=known.language
         )
         sealed = sealed_particulars(details, kept.contact_id, kept.day, self.keys, self.entropy)
         return indexed(replace(kept, particulars=sealed, call_at=line.call_at), self.keys)

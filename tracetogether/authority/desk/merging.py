@@ -319,10 +319,9 @@ class Merging:
         elif outcomes:
             stays = after_calls(stays, outcomes, now, self.parameters)
         keys = self.desk.keys
-        said, names, also = joined_particulars(
-            opened_particulars(stays, keys), opened_particulars(gone, keys), stays.version
-        )
-        if names or also:
+        own = opened_particulars(stays, keys)
+        said, names, also = joined_particulars(own, opened_particulars(gone, keys), stays.version)
+        if names or also or said.wrong != own.wrong:
             sealed = sealed_particulars(said, stays.contact_id, stays.day, keys, self.entropy)
             stays = indexed(replace(stays, particulars=sealed), keys)
         left = replace(

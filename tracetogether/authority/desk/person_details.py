@@ -80,12 +80,9 @@ class PersonDetails:
             now: epoch seconds.
         """
         said = NameAndPhone()
-        wrong: dict[str, None] = {}
         for line in lines:
-            known = opened_particulars(line, self.keys)
-            said, _, _ = joined_particulars(said, known, 0)
-            wrong |= dict.fromkeys(known.wrong)
-        self._put(replace(said, changed={}, wrong=tuple(wrong)), case.case_id, now)
+            said, _, _ = joined_particulars(said, opened_particulars(line, self.keys), 0)
+        self._put(replace(said, changed={}), case.case_id, now)
 
     def join(self, gone: str, stays: str, now: float, version: int) -> tuple[tuple[str, ...], int]:
         """Store for a case what only the case has that is merged into it.
@@ -101,7 +98,7 @@ class PersonDetails:
         """
         theirs, own = (self.of_case(case_id) for case_id in (gone, stays))
         said, taken, also = joined_particulars(own, theirs, version)
-        if taken or also:
+        if taken or also or said.wrong != own.wrong:
             self._put(said, stays, now)
         return taken, also
 
