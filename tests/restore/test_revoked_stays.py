@@ -14,9 +14,7 @@ from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import KEYS
 from tracetogether.cli.revoked_file import read_revoked
-from tracetogether.errors import (
-    AccessDeniedError,
-)
+from tracetogether.errors import AccessDeniedError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -91,6 +89,43 @@ def test_what_was_revoked_stays_so_though_the_database_is_damaged(
     operators = {row[0]: row[-1] for row in desk.rows(("operators",))["operators"]}
     assert operators == {"night": True, "operator": False}
     assert [row[0] for row in desk.rows(("passwords",))["passwords"]] == ["night"]
+
+
+@pytest.mark.parametrize("how", ["", "garbage"])
+def test_no_charge_that_ended_and_no_code_that_was_used_comes_back(
+    how: str, sqlite_desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    def given(service: Authority) -> tuple[str, list[str], list[str]]:
+        phone = service.issuance.register().user_id
+        codes = [service.charges.consent(clock.now, by=CONSOLE).code for _ in range(5)]
+        numbers = [service.charges.add(phone, code, clock.now).charge_id for code in codes[:3]]
+        return phone, numbers, codes[3:]
+
+    phone, numbers, (used, unused) = sqlite_desk.work(given)
+    sqlite_desk.ran("backup", str(tmp_path / "file"))
+    clock.now += HOUR
+
+    def ended(service: Authority) -> None:
+        service.charges.end_at_desk(numbers[0], "a quarrel", clock.now, by=CONSOLE)
+        service.charges.end(phone, numbers[1], clock.now)
+        service.charges.add(service.issuance.register().user_id, used, clock.now)
+
+    sqlite_desk.work(ended)
+    if how:
+        spoilt(sqlite_desk.folder / "authority.db", how)
+    sqlite_desk.ran("restore", str(tmp_path / "file"), "--yes")
+
+    def check(service: Authority) -> None:
+        assert [charge.charge_id for charge in service.charges.of(phone)] == numbers[2:]
+        with pytest.raises(NotFoundError):
+            service.charges.add(phone, used, clock.now)
+        if how:  # nobody knows which codes were used
+            with pytest.raises(NotFoundError):
+                service.charges.add(phone, unused, clock.now)
+        else:
+            assert service.charges.add(phone, unused, clock.now)
+
+    sqlite_desk.work(check)
 
 
 def test_what_another_machine_revoked_is_on_the_list_of_each(

@@ -16,10 +16,11 @@ from tracetogether.whole_file import PRIVATE, read_secret, write_whole
 
 REVOKED: Final = "revoked.txt"
 WITHDRAWN, DISABLED, PASSWORD, RETIRED = "withdrawn", "disabled", "password", "retired"
-PARTNER, KEPT_BACK, ROLES = "partner", "kept-back", "roles"
+PARTNER, KEPT_BACK, ROLES, CHARGE = "partner", "kept-back", "roles", "charge"
 _KEPT_S: Final = {
     WITHDRAWN: RETENTION.withdrawals_s,
     KEPT_BACK: RETENTION.withdrawals_s,
+    CHARGE: RETENTION.withdrawals_s,
     PARTNER: MOST_DAYS * SECONDS_PER_DAY,
 }
 """How long lines stay; those of other kinds stay for good."""
@@ -64,7 +65,7 @@ def read_revoked(folder: Path) -> Revoked:
     passwords: dict[str, float] = {}
     partners: dict[str, float] = {}
     roles: dict[str, frozenset[str]] = {}
-    named: dict[str, set[str]] = {DISABLED: set(), RETIRED: set(), KEPT_BACK: set()}
+    named: dict[str, set[str]] = {kind: set() for kind in (DISABLED, RETIRED, KEPT_BACK, CHARGE)}
     for line in read_secret(folder / REVOKED).splitlines():
         try:
             kind, subject, at = line.split()
@@ -89,6 +90,7 @@ def read_revoked(folder: Path) -> Revoked:
         partners,
         frozenset(named[KEPT_BACK]),
         roles,
+        frozenset(named[CHARGE]),
     )
 
 

@@ -1,7 +1,9 @@
 """Charges and the codes that nobody has used yet, in tables."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
+
+import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
 from tracetogether.adapters.sql_store.tables import CHARGE_CODES, CHARGES, USERS
@@ -43,12 +45,30 @@ class ChargeTables(TableAccess):
         """Store a charge; return False if its id is taken."""
         return self._added(CHARGES, _CHARGE.values(charge))
 
+    def all(self) -> Sequence[Charge]:
+        """Return all charges, the oldest first."""
+        return self._charges(CHARGES.select())
+
+    def consents(self) -> Sequence[KeptConsent]:
+        """Return all codes that nobody has used yet, by their charges."""
+        rows = self._all(CHARGE_CODES.select().order_by(CHARGE_CODES.c.charge_id))
+        return [_CONSENT.item(row) for row in rows]
+
     def of(self, guardian: str) -> Sequence[Charge]:
         """Return the charges of a phone, the oldest first."""
-        wanted = CHARGES.select().where(CHARGES.c.guardian == guardian)
+        return self._charges(CHARGES.select().where(CHARGES.c.guardian == guardian))
+
+    def _charges(self, wanted: sa.Select[Any]) -> Sequence[Charge]:
         rows = self._all(wanted.order_by(CHARGES.c.added_at_s, CHARGES.c.charge_id))
         return [_CHARGE.item(row) for row in rows]
 
     def drop_charge(self, charge_id: str) -> bool:
-        """Delete a charge, and leave nothing of it in any file; return False if there is none."""
-        return self._drop(CHARGES, CHARGES.c.charge_id == charge_id) == 1
+        """Delete a charge, and leave nothing of it in the database; return False without one.
+
+        The list beside the database gets its number, so that no backup brings it back.
+        """
+        with self._transactions.writing():
+            dropped = self._drop(CHARGES, CHARGES.c.charge_id == charge_id) == 1
+            if dropped:
+                self._transactions.revoked("charge", charge_id)
+        return dropped

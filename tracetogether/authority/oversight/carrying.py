@@ -1,8 +1,9 @@
-"""What a restore takes over of the exchange with partners, and of warnings that were kept back."""
+"""What a restore takes over of charges, exchange with partners, and warnings kept back."""
 
 import os
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
@@ -55,6 +56,27 @@ def carry_records(
         at = packed.get((row.token_id, row.organisation))
         if at is not None:
             kept.add_handover(replace(row, packed_at=at))
+
+
+def carry_charges(
+    present: AuthorityStore | None, restored: AuthorityStore, ended: Container[str]
+) -> None:
+    """End the charges of a backup that have ended since, and void the codes that were used since.
+
+    Args:
+        present: the database that is replaced; None if nobody can read it. Then all codes are void.
+        restored: the backup; it is changed.
+        ended: the charges that the list beside a damaged database has as ended.
+    """
+    kept = restored.charges
+    there = None if present is None else {charge.charge_id for charge in present.charges.all()}
+    for charge in kept.all():
+        over = charge.charge_id in ended if there is None else charge.charge_id not in there
+        if over:
+            kept.drop_charge(charge.charge_id)
+    kept.drop_consents(inf)
+    for consent in () if present is None else present.charges.consents():
+        kept.add_consent(consent)
 
 
 def keep_partners_out(restored: AuthorityStore, removed: Mapping[str, float], now: float) -> None:

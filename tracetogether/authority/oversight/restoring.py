@@ -11,6 +11,7 @@ from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.open_data.store import OPEN_DATA_FROM
 from tracetogether.authority.oversight.carrying import (
+    carry_charges,
     carry_records,
     keep_partners_out,
     keep_warnings_back,
@@ -37,6 +38,7 @@ class Revoked:
         partners: when a partner was removed last (epoch seconds), by its fingerprint.
         kept_back: ids of visits and trips whose warnings tracers keep back.
         roles: the roles that an operator had last, by name, where they were ever changed.
+        charges: numbers of charges for people without a phone that have ended.
     """
 
     withdrawals: Mapping[bytes, float] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Revoked:
     partners: Mapping[str, float] = field(default_factory=dict)
     kept_back: frozenset[str] = frozenset()
     roles: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    charges: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +143,10 @@ def carry_over(
     and requests that were counted stay counted. Retired places stay retired, screens that were
     ended stay ended. What everybody has read stays: warnings, and figures, so that no day is
     published a second time. Decisions on warnings stay. So does what partners sent, and what was
-    sent to them; removed partners stay removed. Orders, restrictions and appeals are as they are at
-    present; where ``present`` is None, the restrictions of the backup end, since nobody
-    knows which were lifted since, and so do its screens. The audit log goes on where it has come
-    to.
+    sent to them; removed partners stay removed. Ended charges stay ended, and used codes used.
+    Orders, restrictions and appeals are as they are at present; where ``present`` is None, the
+    restrictions of the backup end, since nobody knows which were lifted since, and so do its
+    screens. The audit log goes on where it has come to.
 
     Args:
         present: the database that is replaced; None if it is empty or can't be read.
@@ -180,6 +183,7 @@ def carry_over(
             keep_warnings_back(restored, revoked.kept_back, now)
         _carry_places(present, restored, revoked, now)
         _carry_screens(present, restored)
+        carry_charges(present, restored, revoked.charges)
         _carry_published(present, restored, now)
         _carry_status(present, restored, now)
         said = asdict(carried) | broken_off

@@ -47,10 +47,18 @@ class ChargeStore(Protocol):
         """Store a charge; return False if its id is taken."""
         ...
 
+    def all(self) -> Sequence[Charge]:
+        """Return all charges, the oldest first."""
+        ...
+
+    def consents(self) -> Sequence[KeptConsent]:
+        """Return all codes that nobody has used yet, by their charges."""
+        ...
+
     def of(self, guardian: str) -> Sequence[Charge]:
         """Return the charges of a phone, the oldest first."""
         ...
 
     def drop_charge(self, charge_id: str) -> bool:
-        """Delete a charge; return False if there is none."""
+        """Delete a charge, and note that no backup may bring it back; return False without one."""
         ...
