@@ -71,6 +71,8 @@ def test_a_poster_is_drawn_and_read_again(ending: str) -> None:
         assert told("visit", "read", "bar.png")["location_id"] == made["location_id"]
     else:
         assert "<svg" in Path(f"bar.{ending}").read_text()
+        refused = run("visit", "read", f"bar.{ending}", code=1)
+        assert "PNG and JPEG alone" in str(refused.exception)
     assert Path(f"bar.{ending}").stat().st_mode & 0o044 == 0o044
 
 

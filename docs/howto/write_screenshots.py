@@ -15,6 +15,7 @@ from base64 import b32decode
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from secrets import token_bytes
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -22,12 +23,17 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages.credentials import Totp
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
-from tracetogether.authority.cases.case import CaseQuery
+from tracetogether.authority.cases.case import Case, CaseQuery
+from tracetogether.authority.presence.taking import SentTrip, SentVisit
 from tracetogether.authority.service import Authority
 from tracetogether.authority.status.order import OrderKind
 from tracetogether.authority.status.restriction import Ground, RestrictionEvidence
+from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.crypto import sha256
+from tracetogether.presence.posters import make_poster, poster_url
+from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 TARGET = Path(__file__).parent.parent / "desk"
@@ -53,10 +59,15 @@ class Clock:
 
 
 def save(page: Page, name: str, language: str, width: int = WIDTH) -> None:
-    """Save a page, cut at the foot where it is very tall, with few colours."""
+    """Save a page, cut at the foot where it is very tall."""
     height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
     clip = {"x": 0, "y": 0, "width": width, "height": height}
-    picture = Image.open(BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
+    keep(page.screenshot(full_page=True, clip=clip), name, language)
+
+
+def keep(taken: bytes, name: str, language: str) -> None:
+    """Save a picture with few colours."""
+    picture = Image.open(BytesIO(taken)).convert("RGB")
     # The colours that are there most, exactly as they are: the same background on every page.
     counted = picture.getcolors(picture.width * picture.height) or []
     most = [colour for _, colour in sorted(counted, reverse=True)[:COLOURS]]
@@ -80,11 +91,12 @@ def walk(
     page.wait_for_url("**/desk/")
     went("/", "overview")
     went("/cases", "cases")
-    found = service.casework.page(CaseQuery(limit=200), now, by=CONSOLE).cases
-    busiest = max(found, key=lambda one: (one.case.tracing_at is not None, one.contacts))
-    case = f"/cases/{busiest.case.case_id}"
+    case = f"/cases/{busiest(service, now).case_id}"
     went(case, "case")
+    page.goto(f"{url}{case}/visits")
+    keep(page.locator(".card:has(svg.whole)").screenshot(), "fourteen-days", language)
     went(f"{case}/graph", "graph")
+    went(f"{second_degree(service, now)}/onward", "second-degree")
     went("/graph", "who-met")
     went("/policy", "policy")
     went("/follow-up", "follow-up")
@@ -92,6 +104,10 @@ def walk(
     save(page, "contact", language)
     contact = page.url
     walk_calls(page, url, language)
+    went("/team", "team")
+    page.goto(f"{url}/places")
+    page.locator("#warn summary").click()
+    save(page, "places", language)
     page.goto(contact)
     page.locator("#reason").fill("call for testing")
     press(page, "button.grave")
@@ -104,6 +120,23 @@ def walk(
     went("/exports", "exports")
     went("/audit", "audit")
     went("/keys", "keys")
+
+
+def busiest(service: Authority, now: float) -> Case:
+    """Return the case with most contacts, of those that are traced if there are any."""
+    found = service.casework.page(CaseQuery(limit=200), now, by=CONSOLE).cases
+    return max(found, key=lambda row: (row.case.tracing_at is not None, row.contacts)).case
+
+
+def second_degree(service: Authority, now: float) -> str:
+    """Return the page of the case whose contacts that are cases met most people later."""
+    policy = service.tracing.policy()
+
+    def rows(case: Case) -> int:
+        return len(service.graphs.second_degree(case, policy, by=CONSOLE))
+
+    cases = service.casework.page(CaseQuery(limit=200), now, by=CONSOLE).cases
+    return f"/cases/{max((row.case for row in cases), key=rows).case_id}"
 
 
 def press(page: Page, button: str) -> None:
@@ -123,6 +156,8 @@ def walk_calls(page: Page, url: str, language: str) -> None:
         press(page, "button.large")
     page.locator("#outcome-not_reached").check()
     press(page, "#result .actions button")
+    # It is closed if the next person's number is known already.
+    page.locator("details:has(#person-name)").evaluate("details => details.open = true")
     page.locator("#person-name").fill({"en": "Made-up Person", "zh": "虚构人物"}[language])
     page.locator("#phone").fill("+65 5550 0132")
     press(page, "button[formaction$='/describe']")
@@ -190,6 +225,31 @@ def restrict(service: Authority, now: float) -> None:
             service.appeals.open(person, then)
 
 
+def report_places(service: Authority, now: float) -> None:
+    """Let the busiest case report two visits and a trip, and have been at a registered place."""
+    case = busiest(service, now)
+    then = case.opened_at - 20 * SECONDS_PER_HOUR
+    name = f"Canteen {len(service.places.all(now, by=CONSOLE)) + 1}"  # FOLDER may have some
+    place, _ = service.places.add(name, "North campus", then, by=CONSOLE)
+    batch = service.issuance.batch(place.user_id, then)
+    service.places.batch(place.user_id, now)
+    times = [then + 20 * count for count in range(180)]
+    heard = [(time, batch.at(time)) for time in times]
+    body = write_upload([Sighting(time, tempid.text, -60) for time, tempid in heard if tempid])
+    pin = service.pins.issue(case, now, by=CONSOLE)
+    token = service.intake.redeem_pin(case.user_id, pin, sha256(body), now)
+    service.intake.take_upload(token, body, now)
+    visits = [
+        SentVisit(poster_url(make_poster(name, address, entropy=token_bytes)), start, start + 3_600)
+        for name, address, start in (
+            ("Noodle House", "12 Lane", then - 53 * SECONDS_PER_HOUR),
+            ("Cinema 2", "3 Market Street", then + 3 * SECONDS_PER_HOUR),
+        )
+    ]
+    date = service.days.text(then - 2 * SECONDS_PER_DAY).split()[0]
+    service.visits.take(token, visits, [SentTrip("G1234", date, "5")], now)
+
+
 def fill_in(page: Page, url: str, code: str) -> None:
     """Sign in."""
     page.goto(f"{url}/sign-in")
@@ -231,6 +291,7 @@ def main(folder: Path) -> None:
         figures = operator_pages.create_open_pages(service, name="SG_MOH", clock=clock)
         app.mount(operator_pages.OPEN_BASE, figures)
         restrict(service, clock.now)
+        report_places(service, clock.now)
         service.open_data.keep_up(clock.now)
         service.open_data.publish(clock.now, licence="CC-BY-4.0", by=MEI)
         browser = driver.chromium.launch(

@@ -10,6 +10,10 @@ import click
 
 from tracetogether.adapters.qr_images import MOST_BYTES as MOST_PICTURE_BYTES
 from tracetogether.adapters.qr_images import codes_in, is_picture
+from tracetogether.errors import UnreadableMessageError
+
+_MARKUP: Final = (b"<svg", b"<?xml", b"<!doctype", b"<html", b"%pdf")
+"""How files of drawings and pages begin, in small letters. No code's text begins so."""
 
 _FILE_NAME: Final = re.compile(r"[^\n:]{1,200}\.[A-Za-z][A-Za-z0-9]{1,4}")
 
@@ -46,8 +50,15 @@ def texts_in(content: bytes) -> Sequence[str]:
     """Return the text of a code, or the texts of all codes in a picture.
 
     Raises:
-        UnreadableMessageError: it is a damaged picture.
+        UnreadableMessageError: it is a damaged picture, or a file of another kind that may show a
+            code: SVG, HTML or PDF ("picture-form").
     """
     if is_picture(content):
         return codes_in(content)
+    if content[:16].lstrip().lower().startswith(_MARKUP):
+        raise UnreadableMessageError(
+            "codes are read from PNG and JPEG alone, not from SVG, HTML or PDF: give such a "
+            "picture, or the code's text",
+            "picture-form",
+        )
     return [content.decode("utf-8", errors="replace").strip("\r\n")]  # blanks count in Base45
