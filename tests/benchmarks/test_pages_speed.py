@@ -39,7 +39,7 @@ CONTACTS_OF_A_CASE = 20
 MOST_QUERIES = {
     "overview": 12,
     "cases": 8,
-    "case": 28,
+    "case": 31,
     "follow-up": 8,
     "contact": 21,
     "graph": 13,

@@ -59,8 +59,14 @@ def test_the_fourteen_days_are_a_picture_and_a_table(site: Pages, case: Case) ->
     assert [len(day.visits) for day in days[-3:]] == [1, 0, 2]
     assert [len(day.trips) for day in days[-3:]] == [1, 0, 0]
     visitor = site.visitor("ravi")
-    status, page = visitor.get(f"/cases/{case.case_id}/visits")
-    assert status == 200
+    for path in ("", "/visits"):
+        status, page = visitor.get(f"/cases/{case.case_id}{path}")
+        assert status == 200
+        check_days(page)
+
+
+def check_days(page: str) -> None:
+    """Check the picture and the table on a page."""
     picture = re.search(r'<svg class="picture whole".*?</svg>', page, re.DOTALL)
     assert picture is not None
     assert picture[0].count('class="accent"') == 3

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from tracetogether.adapters.operator_pages.days_picture import days_picture
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.listing import page_at, rows_at
 from tracetogether.adapters.operator_pages.merges import merge_after_asking, undo
@@ -96,6 +97,7 @@ def show_case(request: PageRequest) -> Response:
     some, offset = rows_at(traced.contacts, request.number("offset", 0), _LINES_A_PAGE)
     followed = followed_of(request, case)
     head = head_of(request, case)
+    days = authority.fourteen_days.of(case.case_id, by=request.caller)
     about = authority.case_people.about(case, head["merged_from"], by=request.caller)
     first, last = case.first_day, case.day
     picture = timeline(
@@ -109,7 +111,12 @@ def show_case(request: PageRequest) -> Response:
         limit=policy.minutes,
     )
     authority.audit.record(
-        "contacts.listed", request.now, by=request.caller.name, subject=case.case_id
+        "contacts.listed",
+        request.now,
+        by=request.caller.name,
+        subject=case.case_id,
+        visits=len(days.reported.visits),
+        trips=len(days.reported.trips),
     )
     return request.render(
         "case.html",
@@ -127,7 +134,9 @@ def show_case(request: PageRequest) -> Response:
         policies=list(POLICIES),
         side_key=side_key,
         notes=authority.desk.notes_on_case(case, by=request.caller),
-        stays=authority.stays.of(case, by=request.caller),
+        days_picture=days_picture(days.days, authority.days, request.t),
+        case_days=days.days,
+        stays=days.stays,
         may_warn_places=request.may("POST", "/places/warn"),
         rejected=sum(traced.rejected.values()),
         handed_over=authority.record_sending.of_case(case, by=request.caller),

@@ -29,15 +29,15 @@ def show_visits(request: PageRequest) -> Response:
     """Show where a case was, day by day, and the forms for what waits."""
     case = request.authority.casework.case(request.http.path_params["case_id"], by=request.caller)
     days = request.authority.fourteen_days.of(case.case_id, by=request.caller)
-    found = request.authority.warnings.of_case(case.case_id, by=request.caller)
+    found = days.reported
     request.authority.audit.record(
         "days.listed", request.now, by=request.caller.name, subject=case.case_id
     )
     return request.render(
         "visits.html",
         **head_of(request, case),
-        picture=days_picture(days.days, request.authority.days, request.t),
-        days=days.days,
+        days_picture=days_picture(days.days, request.authority.days, request.t),
+        case_days=days.days,
         found=found,
         undecided=[shown for shown in found.visits if shown.kept.state in _OPEN],
         waiting_trips=[shown for shown in found.trips if shown.kept.state is WarningState.WAITING],

@@ -8,9 +8,8 @@ import numpy as np
 
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import Case, date_of_day
-from tracetogether.authority.cases.merged_cases import with_merged
 from tracetogether.authority.places.stays import CaseStays, Stay
-from tracetogether.authority.presence.deciding import ShownTrip, ShownVisit, Warnings
+from tracetogether.authority.presence.deciding import CasePlaces, ShownTrip, ShownVisit, Warnings
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.sightings import Sightings
@@ -61,10 +60,19 @@ class CaseDay:
 
 @dataclass(frozen=True, slots=True)
 class DaysOfCase:
-    """The case's date and the fourteen days before it, the first one first."""
+    """The case's date and the fourteen days before it.
+
+    Attributes:
+        case: the case.
+        days: the first one first.
+        stays: all stays, in order of time.
+        reported: the visits and trips that the person reported.
+    """
 
     case: Case
     days: tuple[CaseDay, ...]
+    stays: tuple[Stay, ...] = field(repr=False)
+    reported: CasePlaces = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +94,9 @@ class FourteenDays:
         by.require(Action.LIST_CONTACTS)
         places = self.warnings.of_case(case_id, by=by)
         case = places.case
-        cases = with_merged(self.warnings.store, case)
-        heard = Sightings.concat([self.logs.readable(each) for each in cases])
-        company = self._company(case, heard)
-        stays = self.stays.stays_of(case)
+        heard = self.logs.heard(places.cases)
+        company = self._company(case, heard.people)
+        stays = self.stays.stays_in(case, heard.places)
         found = []
         for day in range(case.first_day, case.day + 1):
             begin, end = self.days.start(day), self.days.start(day + 1)
@@ -112,7 +119,7 @@ class FourteenDays:
                     tuple(shown for shown in places.trips if shown.kept.trip_day == day),
                 )
             )
-        return DaysOfCase(case, tuple(found))
+        return DaysOfCase(case, tuple(found), tuple(stays), places)
 
     def _company(
         self, case: Case, heard: Sightings

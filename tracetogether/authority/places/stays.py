@@ -68,10 +68,12 @@ class CaseStays:
         Records of a place that lie 15 minutes apart or less are one stay. Records from after the
         place retired count for nothing.
         """
+        return self.stays_in(case, self.logs.heard(with_merged(self.store, case)).places)
+
+    def stays_in(self, case: Case, heard: Sightings) -> list[Stay]:
+        """Return ``stays_of`` from the records of places that were read already."""
         if case.origin:  # records of several phones of a partner
             return []
-        cases = with_merged(self.store, case)
-        heard = Sightings.concat([self.logs.at_places(each) for each in cases])
         places = {place.user_id: place for place in self.store.places.of_users(heard.peer.names)}
         found: list[Stay] = []
         for code, name in enumerate(heard.peer.names):

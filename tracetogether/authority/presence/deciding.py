@@ -75,9 +75,13 @@ class SeatRow:
 
 @dataclass(frozen=True, slots=True)
 class CasePlaces:
-    """Where a case was: visits by their beginning, trips by their date."""
+    """Where a case was: visits by their beginning, trips by their date.
+
+    ``cases`` are the case, and those that were merged into it.
+    """
 
     case: Case
+    cases: tuple[Case, ...]
     visits: tuple[ShownVisit, ...]
     trips: tuple[ShownTrip, ...]
 
@@ -105,11 +109,12 @@ class Warnings:
         by.require(Action.LIST_VISITS)
         case = self.casework.case(case_id, by=by)
         presence, visits, trips = self.store.presence, list[ShownVisit](), list[ShownTrip]()
-        for each in with_merged(self.store, case):
+        cases = tuple(with_merged(self.store, case))
+        for each in cases:
             visits += map(self._shown, presence.visits_of(each.case_id))
             trips += map(self._shown_trip, presence.trips_of(each.case_id))
         return CasePlaces(
-            case, tuple(sorted(visits, key=_begin_of)), tuple(sorted(trips, key=_date_of))
+            case, cases, tuple(sorted(visits, key=_begin_of)), tuple(sorted(trips, key=_date_of))
         )
 
     def waiting(self, *, by: Caller) -> tuple[Sequence[ShownVisit], Sequence[ShownTrip]]:

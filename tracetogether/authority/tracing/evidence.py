@@ -53,6 +53,20 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsInLogs:
+    """The accepted records of all logs of some cases that can be opened, each once.
+
+    Attributes:
+        people: ``peer`` is the user id of the person.
+        places: of places in the traced span; ``peer`` is the user id of the place. No contact
+            list is made from these records.
+    """
+
+    people: Sightings
+    places: Sightings
+
+
+@dataclass(frozen=True, slots=True)
 class Logs:
     """Opens the uploads of cases.
 
@@ -132,17 +146,17 @@ class Logs:
 
     def readable(self, case: Case) -> Sightings:
         """Return the accepted records of all logs of a case that can be opened, each once."""
-        opened, _ = self._opened(case, believe_quarantined=False)
-        return _once(Sightings.concat([log.sightings for log in opened]))
+        return self.heard([case]).people
 
-    def at_places(self, case: Case) -> Sightings:
-        """Return what a case's phone heard of places in the traced span, each record once.
-
-        ``peer`` is the user id of the place. No contact list is made from these records.
-        """
-        opened, _ = self._opened(case, believe_quarantined=False)
-        heard = Sightings.concat([log.at_places for log in opened])
-        return _once(heard.take(_within(heard, case.traced_span(self.days))))
+    def heard(self, cases: Iterable[Case]) -> RecordsInLogs:
+        """Return what the phones of cases heard of people and of places; opens each log once."""
+        people, places = list[Sightings](), list[Sightings]()
+        for case in cases:
+            opened, _ = self._opened(case, believe_quarantined=False)
+            people.append(_once(Sightings.concat([log.sightings for log in opened])))
+            at_places = Sightings.concat([log.at_places for log in opened])
+            places.append(_once(at_places.take(_within(at_places, case.traced_span(self.days)))))
+        return RecordsInLogs(Sightings.concat(people), Sightings.concat(places))
 
     def _opened(self, case: Case, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
         """Return a case's opened logs, and the number that can't be opened any more."""
