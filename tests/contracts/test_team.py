@@ -1,7 +1,10 @@
 """A team's day on SQLite and PostgreSQL: numbers per tracer, cases that change hands, operators."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -390,3 +393,32 @@ def test_a_request_ends_with_the_role_of_who_asked_and_with_whom_it_is_about(
     assert [reset.name for reset in resets.waiting(NOON, by=BEN)] == ["ada"]
     with pytest.raises(NotFoundError):
         resets.confirm("ravi", NOON, what=Reset.PASSWORD, new_password=lambda: "x", by=BEN)
+
+
+def test_who_asked_is_disabled_while_another_confirms(staffed: World) -> None:
+    staff, resets = staffed.authority.staff, staffed.authority.code_resets
+    staff.add("cat", ALL_ROLES, "token-cat", NOON, by=CONSOLE)
+    together = Barrier(2)
+
+    def disable() -> None:
+        together.wait()
+        staff.disable("ada", NOON, by=BEN)
+
+    def confirm() -> None:
+        together.wait()
+        with suppress(NotFoundError):
+            resets.confirm(
+                "ravi",
+                NOON,
+                what=Reset.PASSWORD,
+                new_password=lambda: "given",
+                by=Caller("cat", ALL_ROLES),
+            )
+
+    for _ in range(5):
+        staffed.store.put_operator(replace(staff.all(by=CONSOLE)[0], disabled=False))
+        resets.ask("ravi", NOON, what=Reset.PASSWORD, by=ADA)
+        with ThreadPoolExecutor(2) as threads:
+            for done in [threads.submit(disable), threads.submit(confirm)]:
+                done.result()  # neither waits for the other in a circle
+        assert resets.waiting(NOON, by=BEN) == []

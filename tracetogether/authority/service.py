@@ -224,9 +224,9 @@ class Authority:
         )
 
         def end_work(name: str, left: frozenset[Role], now: float, by: Caller) -> None:
+            end_requests(name, left, now, store=store, audit=audit, by=by.name)
             if not allowed(Action.RECORD_CALL, left):
                 end_shift(name, now, store=store, audit=audit, by=by.name)
-            end_requests(name, left, now, store=store, audit=audit, by=by.name)
 
         staff = Staff(store, audit, on_fewer_roles=end_work)
         declarations = Declarations(keys=keys, store=store.declarations, entropy=entropy)

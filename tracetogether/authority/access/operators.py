@@ -87,7 +87,8 @@ class Staff:
 
     Attributes:
         on_fewer_roles: called with name, roles that are left, time and who did it, in the
-            transaction in which an operator loses a role or is disabled.
+            transaction in which an operator loses a role or is disabled, before the entry of that
+            in the audit log: the log is locked last, so that nobody waits in a circle.
     """
 
     store: AccessStore
@@ -137,8 +138,8 @@ class Staff:
             if not self.store.disable_operator(name):
                 msg = "there is no enabled operator of that name"
                 raise NotFoundError(msg, "no-such-operator")
-            self.audit.record("operator.disabled", now, by=by.name, subject=name)
             self.on_fewer_roles(name, frozenset(), now, by)
+            self.audit.record("operator.disabled", now, by=by.name, subject=name)
 
     def change_roles(
         self,
@@ -175,13 +176,13 @@ class Staff:
             if not self.store.set_roles(name, roles, had=found.roles if had is None else had):
                 msg = "somebody changed the roles since: look at them again"
                 raise StaleError(msg)
+            if not found.roles <= roles:
+                self.on_fewer_roles(name, roles, now, by)
             granted = ",".join(sorted(role.value for role in roles))
             before = ",".join(sorted(role.value for role in found.roles))
             self.audit.record(
                 "operator.roles", now, by=by.name, subject=name, roles=granted, before=before
             )
-            if not found.roles <= roles:
-                self.on_fewer_roles(name, roles, now, by)
         return replace(found, roles=roles)
 
     def one(self, name: str, *, by: Caller) -> Operator:

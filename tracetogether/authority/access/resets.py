@@ -179,11 +179,16 @@ def end_requests(
         by: who did it.
     """
     asks = allowed(Action.RESET_CODES, left)
-    for reset in store.code_resets():
-        ended = (reset.asked_by == name and not asks) or (reset.name == name and not left)
-        if ended and store.drop_code_reset(reset.name):
-            about = {"subject": reset.name, "asked_by": reset.asked_by}
-            audit.record("operator.reset-withdrawn", now, by=by, **about)
+    ended = [
+        reset
+        for reset in store.code_resets()
+        if (reset.asked_by == name and not asks) or (reset.name == name and not left)
+    ]
+    # All rows first: the audit log is locked from its first entry on, and others, who confirm a
+    # request, lock the row before the log.
+    for reset in [reset for reset in ended if store.drop_code_reset(reset.name)]:
+        about = {"subject": reset.name, "asked_by": reset.asked_by}
+        audit.record("operator.reset-withdrawn", now, by=by, **about)
 
 
 def _not_asked() -> NotFoundError:
