@@ -76,7 +76,7 @@ NO_CALLER = {
     *("record_sending.pack", "record_sending.to_send", "record_sending.greeting"),
     *("record_sending.sent", "record_sending.failed", "record_sending.note"),
     *("record_sending.known_partners", "record_sending.handed_to"),
-    *("places.kept", "places.found", "stays.stays_of"),
+    *("places.kept", "places.found", "stays.stays_in", "stays.stays_of"),
     *("visits.take", "publishing.publish"),
     *("warnings.check_aboard", "warnings.check_place", "warnings.band_of"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
