@@ -49,6 +49,7 @@ def own_browser(browser: Browser, folder: Path) -> Iterator[tuple[subprocess.Pop
         yield process, page
     finally:
         kill(process)
+        process.stderr.close()  # else a later test gets the warning of an open file
 
 
 def kill(process: subprocess.Popen[str]) -> None:

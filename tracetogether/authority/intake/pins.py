@@ -138,7 +138,7 @@ class UploadPin:
 
 
 class PinState(StrEnum):
-    """What became of a case's last PIN; a case has none at first, and some days later."""
+    """What became of a case's last PIN; none at first, and after the purge of an expired one."""
 
     NONE = "none"
     OUT = "out"  # the person may use it
