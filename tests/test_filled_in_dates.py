@@ -10,6 +10,8 @@ from tracetogether.adapters.operator_pages.dates import (
     end_of,
     time_on,
 )
+from tracetogether.authority.cases.followed import Outcome
+from tracetogether.authority.desk.calendars import check_next_call
 from tracetogether.errors import InvalidRequestError
 from tracetogether.local_days import LocalDays
 
@@ -37,3 +39,18 @@ def test_a_time_of_day_names_no_zone() -> None:
         with pytest.raises(InvalidRequestError) as refused:
             clock_filled_in({"at": text}, "at")
         assert refused.value.code == "time-form"
+
+
+def test_a_next_call_at_the_end_of_the_calendar_is_too_late() -> None:
+    last = dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC).timestamp()
+    for late in (last, last + 18_000):  # in New York, and 5 hours later in UTC: the year 10000
+        with pytest.raises(InvalidRequestError) as refused:
+            check_next_call(
+                Outcome.CALL_BACK,
+                late,
+                0.0,
+                until_day=20,
+                days=LocalDays.named("America/New_York"),
+                hours=None,
+            )
+        assert refused.value.code == "next-call-late"

@@ -78,7 +78,7 @@ def check_next_call(
     elif outcome in ENDING:
         msg = "there is no next call after this outcome: leave its time out"
         raise InvalidRequestError(msg, "no-next-call")
-    elif days.day(call_at) > until_day:
+    elif call_at >= days.start(until_day + 1):
         msg = "the next call would be after the last day of the follow-up: give an earlier time"
         raise InvalidRequestError(msg, "next-call-late")
     elif hours is not None and not hours.contain(call_at, days):
