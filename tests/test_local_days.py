@@ -270,7 +270,9 @@ def test_pages_show_local_days_and_name_the_zone() -> None:
         visitor.get(f"/cases/{case.case_id}")
         name = world.authority.desk.name_of(world.authority.desk.user_of(kept))
         assert f"{name}, 2020-05-04:" in visitor.body
-        assert "2020-05-03" not in visitor.text()
+        above, _, days = visitor.text().partition("The fourteen days")
+        assert "2020-05-03" not in above
+        assert "2020-05-03 0 – – – – 2020-05-04 1 05:00 (1), 06:00 (1)" in days
         visitor.get("/audit")
         assert "2020-05-05 07:3" in visitor.text()
 

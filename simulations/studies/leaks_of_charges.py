@@ -49,7 +49,7 @@ def charge_rows(
             feature=_FEATURE,
             actor="authority",
             learns="which random id keeps passes for which, without a name: its purpose",
-            bits=float(np.log2(len(guardians))) * named / len(others),
+            bits=float(np.log2(len(guardians))) * (named / len(others)),
             budget=float(np.log2(len(guardians))),
             accepted=True,
             played=f"{named:,} of {len(others):,} charges found in its own tables.",

@@ -258,7 +258,7 @@ def test_a_run_that_fails_exports_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("simulations.studies.sweep.run", fails)
     done = call(str(tmp_path / "x"), "--for", "covasim", "--seeds", "1", *WORDS)
     assert isinstance(done.exception, StoreError)
-    assert "1 of 1 runs failed" in str(done.exception)
+    assert "1 of 1 run failed" in str(done.exception)
     assert not (tmp_path / "x").exists()
 
 
