@@ -28,6 +28,7 @@ RESTRICTS = {
 LISTS_ALLOWED = {
     "POST /v1/cases": set[str](),
     "POST /v1/operators": {"roles"},
+    "PUT /v1/cases/{case_id}/particulars": {"clear"},  # names of fields
     "PUT /v1/followed/{contact_id}/particulars": {"clear"},
     "PUT /v1/operators/{name}/roles": {"roles", "had"},
     "POST /v1/team/hand-over": {"cases", "operators"},  # who of the staff works on which cases

@@ -16,7 +16,7 @@ from tracetogether.authority.cases.followed import ContactState, KeptContact, Ou
 from tracetogether.units import SECONDS_PER_DAY
 
 pytestmark = pytest.mark.network
-QUERIES_OF_ONE_WHO_WAS_A_CONTACT = 25
+QUERIES_OF_ONE_WHO_WAS_A_CONTACT = 28
 NAME, PHONE = "Ann <b>Canary</b>", "+65 9123 4567"
 
 
